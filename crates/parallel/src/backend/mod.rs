@@ -1,0 +1,47 @@
+//! Where tasks run.
+//!
+//! A backend is driven by nobody: it is given a [`Work`] and pulls from it. Backends do not know each
+//! other, nor [`Parallel`](crate::Parallel).
+
+mod sequential;
+mod threads;
+
+use std::time::Duration;
+
+use crate::delayed::Task;
+use crate::error::BackendError;
+use crate::work::Work;
+
+pub use self::sequential::Sequential;
+pub use self::threads::Threads;
+
+/// Where the tasks of type `T` run.
+///
+/// Write one for a place of your own. It is given the work of one call at a time, by as many callers
+/// at once as there are; it pulls what it can do, and tells what came of it. See
+/// [`run_here`](Work::run_here) for a lane on the calling thread, and the example `custom_backend` for
+/// one that sends tasks elsewhere.
+///
+/// What `drive` owes to its caller:
+///
+/// - Each task that it [`take`](Work::take)s it [`finish`](Work::finish)es, or
+///   [`give`](Work::give_back)s back, unless the work has [`stopped`](Work::stopped).
+/// - When it returns, nothing of this work runs any more.
+/// - No outcome of a task is an error of the backend. An error is what keeps it from running any.
+#[diagnostic::on_unimplemented(
+    message = "the backend `{Self}` cannot run tasks of type `{T}`",
+    note = "on threads, a task and its result must be `Send`"
+)]
+pub trait Backend<T: Task>: Send + Sync {
+    /// Runs the tasks of `work`, up to `lanes` of them at a time, and returns when there are none left.
+    ///
+    /// # Errors
+    /// If tasks are left that it could not run. A call that fails so has no results.
+    fn drive(&self, lanes: usize, work: &Work<'_, T>) -> Result<(), BackendError>;
+
+    /// How long a batch shall last: a hundred times what it costs to hand one out, or so. Longer
+    /// batches waste time at the end of a call, shorter ones all along.
+    fn batch_time(&self) -> Duration {
+        Duration::from_micros(50)
+    }
+}

@@ -1,0 +1,33 @@
+//! A joblib for Rust: one loop, run in parallel on threads or on processes by changing one line,
+//! that never hangs, loses or lies about what happened.
+//!
+//! ```
+//! use parallel::{Parallel, Processes, delayed};
+//!
+//! let squares = Parallel::new(3).run((0..10u64).map(|i| delayed(|i| i * i, i)))?;
+//! assert_eq!(squares[9], 81);
+//!
+//! // The same in worker processes: a crash there costs the one task that crashed.
+//! let squares = Parallel::new(3).backend(Processes::new()).run((0..10u64).map(|i| delayed(|i| i * i, i)))?;
+//! assert_eq!(squares[9], 81);
+//! # Ok::<(), parallel::Error>(())
+//! ```
+
+mod backend;
+mod delayed;
+mod error;
+mod jobs;
+mod panics;
+mod parallel;
+mod pool;
+mod sync;
+mod wire;
+mod work;
+
+pub use crate::backend::{Backend, Sequential, Threads};
+pub use crate::delayed::{Delayed, Portable, Task, delayed};
+pub use crate::error::{BackendError, Error, Failure, Outcome, PanicBacktrace, TaskError};
+pub use crate::jobs::{NJobs, cpu_share};
+pub use crate::parallel::Parallel;
+pub use crate::wire::EntryPoint;
+pub use crate::work::{Batch, BatchSize, Work};

@@ -1,0 +1,126 @@
+//! Catching a user's panic with all that it tells.
+//!
+//! `catch_unwind` hands over the message only. Where it happened is known to nobody but the panic
+//! hook, so the first catch installs one. It keeps quiet about panics that somebody here is about to
+//! catch and report, and passes every other one on to the hook that was there before.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+use crate::error::{Failure, PanicBacktrace};
+
+/// A panic that was caught.
+#[derive(Debug)]
+pub(crate) struct Panic {
+    pub(crate) message: String,
+    pub(crate) location: Option<String>,
+    pub(crate) backtrace: Option<PanicBacktrace>,
+}
+
+impl Panic {
+    /// As the outcome of the task that panicked.
+    pub(crate) fn of_task(self) -> Failure {
+        Failure::Panicked {
+            message: self.message,
+            location: self.location,
+            backtrace: self.backtrace,
+        }
+    }
+
+    /// As the outcome of the task that the input iterator did not give.
+    pub(crate) fn of_source(self) -> Failure {
+        Failure::Source {
+            message: self.message,
+            location: self.location,
+        }
+    }
+}
+
+thread_local! {
+    /// Whether a panic on this thread is about to be caught by [`catch`].
+    static CATCHING: Cell<bool> = const { Cell::new(false) };
+    /// What the hook saw, on its way to [`catch`].
+    static SEEN: RefCell<Option<(Option<String>, Option<PanicBacktrace>)>> = const { RefCell::new(None) };
+}
+
+/// Calls `user`, whose panic is returned and not printed.
+///
+/// The caller promises to use nothing that `user` may have left half done.
+pub(crate) fn catch<R>(user: impl FnOnce() -> R) -> Result<R, Panic> {
+    install_hook();
+    let outer = CATCHING.replace(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(user));
+    CATCHING.set(outer);
+    result.map_err(|payload| {
+        let (location, backtrace) = SEEN.take().unwrap_or_default();
+        let message = message_of(&*payload);
+        // A payload whose own drop panics would end the program: it is let go of instead.
+        std::mem::forget(payload);
+        Panic {
+            message,
+            location,
+            backtrace,
+        }
+    })
+}
+
+fn message_of(payload: &(dyn Any + Send)) -> String {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a panic whose payload is not text".to_owned()
+    }
+}
+
+fn install_hook() {
+    static INSTALLED: Once = Once::new();
+    // While a thread panics, hooks cannot be changed; it will be done at the next catch.
+    if INSTALLED.is_completed() || std::thread::panicking() {
+        return;
+    }
+    INSTALLED.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            // Where a panic aborts, nobody will come to report it.
+            if !CATCHING.get() || cfg!(panic = "abort") {
+                return previous(info);
+            }
+            let location = info.location().map(ToString::to_string);
+            SEEN.set(Some((location, PanicBacktrace::capture())));
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_with_its_place() {
+        let line = line!() + 1;
+        let panic = catch(|| panic!("no {}", "salt")).unwrap_err();
+        assert_eq!(panic.message, "no salt");
+        let location = panic.location.expect("the hook was there");
+        assert!(location.contains(&format!("panics.rs:{line}")), "{location}");
+        assert!(panic.backtrace.is_some());
+    }
+
+    #[test]
+    fn a_payload_of_any_type_is_caught() {
+        let panic = catch(|| panic::panic_any(7)).unwrap_err();
+        assert_eq!(panic.message, "a panic whose payload is not text");
+    }
+
+    #[test]
+    fn catching_nests() {
+        let outer = catch(|| {
+            assert!(catch(|| panic!("inner")).is_err());
+            panic!("outer");
+        });
+        assert_eq!(outer.unwrap_err().message, "outer");
+    }
+}

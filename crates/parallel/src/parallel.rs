@@ -1,0 +1,190 @@
+//! [`Parallel`]: what a user calls.
+
+
+use crate::backend::{Backend, Threads};
+use crate::delayed::{Delayed, Task, delayed};
+use crate::error::{Error, Outcome};
+use crate::jobs::NJobs;
+use crate::work::{BatchSize, OnFailure, Plan, Work};
+
+/// A loop over independent pieces of work, run in parallel: joblib's `Parallel`.
+///
+/// Say how many jobs, and where if not on threads, and give it tasks. It may be shared and called
+/// from several threads at once; its workers stay warm between calls and go when it is dropped.
+///
+/// ```
+/// use parallel::{Parallel, delayed};
+///
+/// let parallel = Parallel::new(3);
+/// assert_eq!(parallel.run((0..10u64).map(|i| delayed(|i| i * i, i)))?, [0, 1, 4, 9, 16, 25, 36, 49, 64, 81]);
+/// assert_eq!(parallel.map(|x| x + 1, 0..3)?, [1, 2, 3]);
+/// # Ok::<(), parallel::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Parallel<B = Threads> {
+    n_jobs: NJobs,
+    batch_size: BatchSize,
+    backend: B,
+}
+
+impl Parallel {
+    /// `n_jobs` workers, on threads: -1 is one for each CPU, -2 one fewer, and so on, at least one.
+    ///
+    /// `n_jobs` bounds one call. Calls made at the same time from several threads each bring a worker
+    /// of their own and share the others.
+    ///
+    /// The CPUs are those that this process may run on, as many as its cgroups allow, no more than
+    /// the environment variable `PARALLEL_MAX_CPUS`; inside a task, that task's share of them.
+    #[must_use]
+    pub fn new(n_jobs: impl Into<NJobs>) -> Self {
+        Self {
+            n_jobs: n_jobs.into(),
+            batch_size: BatchSize::Auto,
+            backend: Threads::new(),
+        }
+    }
+}
+
+impl<B> Parallel<B> {
+    /// Runs the tasks elsewhere.
+    ///
+    /// ```
+    /// use parallel::{Parallel, Processes, delayed};
+    ///
+    /// let parallel = Parallel::new(2).backend(Processes::new());
+    /// assert_eq!(parallel.run((0..3u64).map(|i| delayed(|i| i * i, i)))?, [0, 1, 4]);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn backend<C>(self, backend: C) -> Parallel<C> {
+        Parallel {
+            n_jobs: self.n_jobs,
+            batch_size: self.batch_size,
+            backend,
+        }
+    }
+
+    /// How many tasks are handed to a worker at a time; by default as many as their measured run time
+    /// makes worth while.
+    ///
+    /// ```
+    /// use parallel::{BatchSize, Parallel, delayed};
+    ///
+    /// let parallel = Parallel::new(2).batch_size(BatchSize::Fixed(16));
+    /// assert_eq!(parallel.run((0..99).map(|i| delayed(|i| i, i)))?.len(), 99);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn batch_size(mut self, batch_size: impl Into<BatchSize>) -> Self {
+        self.batch_size = batch_size.into();
+        self
+    }
+
+    /// Runs all tasks and gives their results in the order of the input. Stops at the first failure:
+    /// nothing more starts, and the error is that of the lowest index among the failures seen.
+    ///
+    /// The input is pulled as it is needed. On threads, tasks may borrow.
+    ///
+    /// # Errors
+    /// [`Error::Task`] with the task's index if one failed or the input iterator panicked;
+    /// [`Error::NoJobs`] if `n_jobs` is 0; [`Error::Backend`] if the tasks could not be run at all.
+    ///
+    /// ```
+    /// use parallel::{Error, Parallel, delayed};
+    ///
+    /// let parallel = Parallel::new(2);
+    /// let halves = parallel.run([2, 4, 6].map(|i| delayed(|i| i / 2, i)))?;
+    /// assert_eq!(halves, [1, 2, 3]);
+    ///
+    /// match parallel.run([2, 0, 6].map(|i| delayed(|i| 12 / i, i))) {
+    ///     Err(Error::Task(error)) => assert_eq!(error.index(), 1),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn run<I>(&self, tasks: I) -> Result<Vec<<I::Item as Task>::Output>, Error>
+    where
+        I: IntoIterator,
+        I::IntoIter: Send,
+        I::Item: Task,
+        B: Backend<I::Item>,
+    {
+        let (lanes, work) = self.work(tasks, OnFailure::Stop)?;
+        let driven = self.backend.drive(lanes, &work);
+        work.into_values(driven)
+    }
+
+    /// Runs every task to an outcome of its own: a failure costs one element.
+    ///
+    /// # Errors
+    /// [`Error::NoJobs`] and [`Error::Backend`], as for [`run`](Self::run). If the input iterator
+    /// panics, the last outcome says so, and those before it are kept.
+    ///
+    /// ```
+    /// use parallel::{Parallel, delayed};
+    ///
+    /// let outcomes = Parallel::new(2).outcomes([2, 0, 6].map(|i| delayed(|i| 12 / i, i)))?;
+    /// let texts: Vec<String> = outcomes
+    ///     .into_iter()
+    ///     .map(|outcome| match outcome {
+    ///         Ok(value) => value.to_string(),
+    ///         Err(error) => format!("task {} failed", error.index()),
+    ///     })
+    ///     .collect();
+    /// assert_eq!(texts, ["6", "task 1 failed", "2"]);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    pub fn outcomes<I>(&self, tasks: I) -> Result<Vec<Outcome<<I::Item as Task>::Output>>, Error>
+    where
+        I: IntoIterator,
+        I::IntoIter: Send,
+        I::Item: Task,
+        B: Backend<I::Item>,
+    {
+        let (lanes, work) = self.work(tasks, OnFailure::GoOn)?;
+        let driven = self.backend.drive(lanes, &work);
+        work.into_outcomes(driven)
+    }
+
+    /// Calls `f` on each input: `multiprocessing.Pool.map`.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    ///
+    /// ```
+    /// use parallel::Parallel;
+    ///
+    /// assert_eq!(Parallel::new(2).map(|x| x * x, 0..4u64)?, [0, 1, 4, 9]);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    pub fn map<F, I, R>(&self, f: F, inputs: I) -> Result<Vec<R>, Error>
+    where
+        F: FnOnce(I::Item) -> R + Copy + Send,
+        I: IntoIterator,
+        I::IntoIter: Send,
+        B: Backend<Delayed<F, I::Item>>,
+    {
+        self.run(inputs.into_iter().map(move |input| delayed(f, input)))
+    }
+
+    /// The tasks as work for the backend, and the number of lanes it may use.
+    fn work<'a, I>(
+        &self,
+        tasks: I,
+        on_failure: OnFailure,
+    ) -> Result<(usize, Work<'a, I::Item>), Error>
+    where
+        I: IntoIterator,
+        I::IntoIter: Send + 'a,
+        I::Item: Task,
+        B: Backend<I::Item>,
+    {
+        let plan = Plan {
+            lanes: self.n_jobs.resolve()?,
+            batch_size: self.batch_size,
+            batch_time: self.backend.batch_time(),
+            on_failure,
+        };
+        Ok((plan.lanes, Work::new(tasks.into_iter(), plan)))
+    }
+}

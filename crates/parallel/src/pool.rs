@@ -1,0 +1,251 @@
+//! Threads that stay, and help whoever calls.
+//!
+//! ```text
+//!  caller                                   helper (at most one less than lanes were ever asked for)
+//!    │ post a call: lanes to start            │
+//!    │ wake as many helpers ────────────────► │ wakes up
+//!    │ lane 0, here                           │ takes a lane that is not started: started += 1
+//!    │                                        │ lane i, there
+//!    │ withdraw the call: nothing more        │ ended += 1
+//!    │ starts; wait until ended = started ◄── │ wakes the caller, sleeps again
+//!    ▼
+//! ```
+//!
+//! A lane that no helper has started when the caller is through with its own is never started: a
+//! small call costs no waiting for a thread to wake up. And a caller waits only for lanes of its own
+//! call, each of which has a thread that runs it, so calls from inside calls cannot wait in a circle.
+//!
+//! The promise of the one `unsafe` here: a call borrows what its lanes use, and does not return, by
+//! whatever way, while a helper may still touch it. All changes of a call's state are made under the
+//! pool's one lock; `tests::loom` tries every order of them.
+#![allow(unsafe_code)]
+
+use std::any::Any;
+use std::fmt;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, thread, wait};
+
+/// Threads that are started when they are first needed and end when the pool is dropped.
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// A call was posted, or the pool closes.
+    news: Condvar,
+    /// A lane ended which somebody waits for.
+    lane_ended: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    calls: Vec<Call>,
+    next_id: u64,
+    /// Helpers that sleep, or are about to wake up.
+    asleep: usize,
+    helpers: usize,
+    closing: bool,
+}
+
+/// A call whose lanes may be started or are running.
+struct Call {
+    id: u64,
+    lane: Lane,
+    /// The lanes that may still be started.
+    open: Range<usize>,
+    running: usize,
+    /// The first panic of a lane. Lanes catch what users do, so this is a defect of ours.
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+/// The function of a call's lanes, its lifetime forgotten.
+#[derive(Clone, Copy)]
+struct Lane(&'static (dyn Fn(usize) + Sync));
+
+impl Pool {
+    pub(crate) fn new() -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(State::default()),
+                news: Condvar::new(),
+                lane_ended: Condvar::new(),
+            }),
+            threads: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Runs `lane(0)` here and `lane(1)` to `lane(lanes - 1)` on helpers, as far as they come to it
+    /// before `lane(0)` returns. All that were started have ended when this returns.
+    pub(crate) fn run(&self, lanes: usize, lane: impl Fn(usize) + Sync) {
+        if lanes <= 1 {
+            return lane(0);
+        }
+        let call = self.post(lanes, &lane);
+        lane(0);
+        drop(call);
+    }
+
+    /// Offers the lanes from 1 on to the helpers. They end with what is returned.
+    fn post<'a>(&'a self, lanes: usize, lane: &'a (dyn Fn(usize) + Sync + 'a)) -> Posted<'a> {
+        // SAFETY: only the lifetime changes. The reference is used by helpers that took a lane out of
+        // `open` of this call, and dropping `Posted<'a>` (which cannot outlive `lane`, and which `run`
+        // does not leak) empties `open` and waits until every such helper is through with it.
+        let lane = Lane(unsafe {
+            std::mem::transmute::<&'a (dyn Fn(usize) + Sync + 'a), &'static (dyn Fn(usize) + Sync)>(
+                lane,
+            )
+        });
+        let mut state = lock(&self.shared.state);
+        let id = state.next_id;
+        state.next_id += 1;
+        state.calls.push(Call {
+            id,
+            lane,
+            open: 1..lanes,
+            running: 0,
+            panic: None,
+        });
+        let missing = (lanes - 1).saturating_sub(state.helpers);
+        let wake = (lanes - 1).min(state.asleep);
+        drop(state);
+        for _ in 0..wake {
+            self.shared.news.notify_one();
+        }
+        if missing > 0 {
+            self.hire(lanes - 1);
+        }
+        Posted { pool: self, id }
+    }
+
+    /// Starts helpers until there are `wanted` of them. Where the system gives no more threads, fewer
+    /// must do: the caller's own lane does all the work if need be.
+    fn hire(&self, wanted: usize) {
+        let mut threads = lock(&self.threads);
+        while threads.len() < wanted {
+            let shared = Arc::clone(&self.shared);
+            lock(&self.shared.state).helpers += 1;
+            match spawn(threads.len() + 1, move || help(&shared)) {
+                Some(thread) => threads.push(thread),
+                None => {
+                    lock(&self.shared.state).helpers -= 1;
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(not(loom))]
+fn spawn(number: usize, body: impl FnOnce() + Send + 'static) -> Option<thread::JoinHandle<()>> {
+    let name = format!("parallel-{number}");
+    thread::Builder::new().name(name).spawn(body).ok()
+}
+
+#[cfg(loom)]
+fn spawn(_number: usize, body: impl FnOnce() + Send + 'static) -> Option<thread::JoinHandle<()>> {
+    Some(thread::spawn(body))
+}
+
+/// A call in progress. Dropping it withdraws what was not started and waits for what was, also when
+/// the caller's own lane unwinds.
+struct Posted<'a> {
+    pool: &'a Pool,
+    id: u64,
+}
+
+impl Drop for Posted<'_> {
+    fn drop(&mut self) {
+        let shared = &*self.pool.shared;
+        let mut state = lock(&shared.state);
+        state.call(self.id).open = 0..0;
+        while state.call(self.id).running > 0 {
+            state = wait(&shared.lane_ended, state);
+        }
+        let id = self.id;
+        let at = state.calls.iter().position(|call| call.id == id);
+        let call = at.map(|at| state.calls.swap_remove(at));
+        drop(state);
+        if let Some(panic) = call.and_then(|call| call.panic)
+            && !thread::panicking()
+        {
+            resume_unwind(panic);
+        }
+    }
+}
+
+impl State {
+    fn call(&mut self, id: u64) -> &mut Call {
+        let call = self.calls.iter_mut().find(|call| call.id == id);
+        call.expect("a call stays posted until its caller removes it")
+    }
+
+    /// Takes a lane that nobody has started.
+    fn start_lane(&mut self) -> Option<(u64, usize, Lane)> {
+        let call = self.calls.iter_mut().find(|call| !call.open.is_empty())?;
+        call.running += 1;
+        call.open.next().map(|number| (call.id, number, call.lane))
+    }
+}
+
+/// What a helper does until the pool closes.
+fn help(shared: &Shared) {
+    let mut state = lock(&shared.state);
+    loop {
+        if let Some((id, number, lane)) = state.start_lane() {
+            drop(state);
+            let result = catch_unwind(AssertUnwindSafe(|| (lane.0)(number)));
+            state = lane_ended(shared, id, result.err());
+        } else if state.closing {
+            return;
+        } else {
+            state.asleep += 1;
+            state = wait(&shared.news, state);
+            state.asleep -= 1;
+        }
+    }
+}
+
+fn lane_ended(shared: &Shared, id: u64, panic: Option<Box<dyn Any + Send>>) -> MutexGuard<'_, State> {
+    let mut state = lock(&shared.state);
+    let call = state.call(id);
+    call.running -= 1;
+    call.panic = call.panic.take().or(panic);
+    if call.running == 0 && call.open.is_empty() {
+        // More than one caller may wait, each for lanes of its own.
+        shared.lane_ended.notify_all();
+    }
+    state
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        lock(&self.shared.state).closing = true;
+        self.shared.news.notify_all();
+        for thread in lock(&self.threads).drain(..) {
+            // A task may hold the last handle of its own pool: that helper ends after this.
+            if thread.thread().id() != thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let helpers = lock(&self.shared.state).helpers;
+        f.debug_struct("Pool").field("helpers", &helpers).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

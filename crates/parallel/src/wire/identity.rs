@@ -1,0 +1,57 @@
+//! A function that captures nothing, named by its address.
+//!
+//! For each function type `F` of size zero there is one entry point, compiled into the executable.
+//! Its address relative to the executable's start is the same in every process that runs the same
+//! file, so that number is the function's name. Whoever sends or receives one checks it against the
+//! executable's text (see `backend/processes/image.rs`).
+//!
+//! The promise this file keeps: an `F` is made out of nothing only where a value of it was handed in
+//! before, as `delayed(func, …)`, and only where a copy of that value would have been legal.
+#![allow(unsafe_code)]
+
+use std::mem::MaybeUninit;
+
+use super::value::{Value, decode, encode};
+use crate::error::Failure;
+
+/// A call by its encoded argument: decodes it, makes the call, appends the encoded result.
+pub type EntryPoint = fn(&[u8], &mut Vec<u8>) -> Result<(), Failure>;
+
+/// A function, or a closure that captures nothing.
+#[diagnostic::on_unimplemented(
+    message = "this function captures variables, so it cannot be called in another process",
+    label = "only a plain function, or a closure that captures nothing, has a name elsewhere",
+    note = "pass what it captures as the argument: `delayed(|(captured, x)| …, (captured, x))`, or \
+            `delayed!(function(captured, x))`"
+)]
+pub trait Captureless: Copy + Send + 'static {}
+
+// Whether it is zero-sized no trait can ask; `entry_point` does.
+#[diagnostic::do_not_recommend]
+impl<F: Copy + Send + 'static> Captureless for F {}
+
+/// The entry point of calls of `F`. That `F` captures nothing is checked when it is compiled.
+pub(crate) fn entry_point<F, A, R>() -> EntryPoint
+where
+    F: FnOnce(A) -> R + Captureless,
+    A: Value,
+    R: Value,
+{
+    const {
+        assert!(
+            size_of::<F>() == 0,
+            "this closure captures variables, so it cannot be called in another process: pass what it \
+             captures as the argument, as in `delayed(|(captured, x)| …, (captured, x))` or \
+             `delayed!(function(captured, x))`"
+        );
+    }
+    |argument, result| {
+        let argument: A = decode(argument)?;
+        // SAFETY: `F` has no bytes that could be uninitialized (asserted above), so any pointer to it
+        // is a valid one. A value of it exists: `entry_point` is reached only from a `Delayed` that
+        // holds one, in this process or in the one that sent the name. It is `Copy`, so one more is
+        // no stronger than a copy of that one, and `Send + 'static`, so it may be used here and now.
+        let func: F = unsafe { MaybeUninit::uninit().assume_init() };
+        encode(&func(argument), result)
+    }
+}

@@ -1,0 +1,9 @@
+//! Functions that travel: how a call is named and written so that another process of the same
+//! executable can make it.
+
+mod identity;
+mod value;
+
+pub use identity::EntryPoint;
+pub(crate) use identity::{Captureless, entry_point};
+pub(crate) use value::{Value, decode, encode};

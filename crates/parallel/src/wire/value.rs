@@ -1,0 +1,119 @@
+//! Values as bytes: serde with postcard, and errors that name the type and the way out.
+
+use std::any::type_name;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::error::Failure;
+
+/// A value that can travel to another process and back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel to another process",
+    label = "neither an argument nor a result of a task that runs in another process",
+    note = "an argument and a result must be owned (no references: pass a clone, or `.to_owned()`), and \
+            serializable: `#[derive(serde::Serialize, serde::Deserialize)]`"
+)]
+pub trait Value: Serialize + DeserializeOwned + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<V: Serialize + DeserializeOwned + Send + 'static> Value for V {}
+
+/// Appends `value` to `out`.
+pub(crate) fn encode<V: Serialize>(value: &V, out: &mut Vec<u8>) -> Result<(), Failure> {
+    postcard::serialize_with_flavor(value, Appender(out)).map_err(|error| Failure::Encode {
+        type_name: type_name::<V>().to_owned(),
+        message: explain(error),
+    })
+}
+
+/// Makes a value of all of `bytes`.
+pub(crate) fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, Failure> {
+    let failure = |message| Failure::Decode {
+        type_name: type_name::<V>().to_owned(),
+        message,
+    };
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(failure(format!(
+            "{} bytes are left over. {WAY_OUT}",
+            rest.len()
+        ))),
+        Err(error) => Err(failure(explain(error))),
+    }
+}
+
+const WAY_OUT: &str = "The format does not describe itself, so what `Serialize` writes `Deserialize` must read \
+     back field by field: `#[serde(flatten)]`, `untagged`, `tag = …` and `skip_serializing_if` cannot do \
+     that. Pass a type without them, or a `String` of JSON";
+
+fn explain(error: postcard::Error) -> String {
+    use postcard::Error::{SerdeDeCustom, SerdeSerCustom};
+    match error {
+        SerdeSerCustom | SerdeDeCustom => {
+            format!("its own serde implementation refused. {WAY_OUT}")
+        }
+        error => format!("{error}. {WAY_OUT}"),
+    }
+}
+
+/// Where postcard writes: behind what the vector already holds.
+struct Appender<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Appender<'_> {
+    type Output = ();
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_survives_the_journey() {
+        let mut bytes = b"before".to_vec();
+        encode(&("Pizza".to_owned(), Some(3.5f64)), &mut bytes).unwrap();
+        let back: (String, Option<f64>) = decode(&bytes[6..]).unwrap();
+        assert_eq!(back, ("Pizza".to_owned(), Some(3.5)));
+    }
+
+    #[derive(Serialize, serde::Deserialize, Debug)]
+    struct Asymmetric {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<u8>,
+        seats: u8,
+    }
+
+    #[test]
+    fn what_the_format_cannot_do_is_an_error_that_names_the_type() {
+        let mut bytes = Vec::new();
+        let value = Asymmetric {
+            note: None,
+            seats: 4,
+        };
+        encode(&value, &mut bytes).unwrap();
+        let error = decode::<Asymmetric>(&bytes).unwrap_err().to_string();
+        assert!(error.contains("Asymmetric"), "{error}");
+        assert!(error.contains("skip_serializing_if"), "{error}");
+    }
+
+    #[test]
+    fn bytes_left_over_are_an_error() {
+        let error = decode::<u8>(&[1, 2, 3]).unwrap_err().to_string();
+        assert!(error.contains("2 bytes are left over"), "{error}");
+    }
+}

@@ -1,0 +1,112 @@
+//! Index in, next in order out. Pure.
+
+use std::collections::BTreeMap;
+
+/// Holds what came early until everything before it is there.
+///
+/// What comes are runs of consecutive indices, each with something that stands for all of them.
+#[derive(Debug)]
+pub(super) struct Order<C> {
+    next: usize,
+    early: BTreeMap<usize, (usize, C)>,
+}
+
+impl<C> Order<C> {
+    pub(super) fn new() -> Self {
+        Self {
+            next: 0,
+            early: BTreeMap::new(),
+        }
+    }
+
+    /// How many indices have come out.
+    pub(super) fn released(&self) -> usize {
+        self.next
+    }
+
+    /// Puts in what stands for the indices `first..first + len`.
+    ///
+    /// Gives it back if some of these indices were there before: each comes once.
+    pub(super) fn insert(&mut self, first: usize, len: usize, run: C) -> Result<(), C> {
+        let end = first + len;
+        let before = self.early.range(..=first).next_back();
+        let overlaps_before = before.is_some_and(|(at, (n, _))| at + n > first);
+        let overlaps_after = self.early.range(first..end).next().is_some();
+        if first < self.next || overlaps_before || overlaps_after {
+            return Err(run);
+        }
+        if len > 0 {
+            self.early.insert(first, (len, run));
+        }
+        Ok(())
+    }
+
+    /// Takes out what comes next, if it is there.
+    pub(super) fn pop(&mut self) -> Option<C> {
+        let entry = self.early.first_entry()?;
+        if *entry.key() != self.next {
+            return None;
+        }
+        let (len, run) = entry.remove();
+        self.next += len;
+        Some(run)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn waits_for_the_gap_to_close() {
+        let mut order = Order::new();
+        order.insert(2, 1, 'c').unwrap();
+        assert_eq!(order.pop(), None);
+        order.insert(0, 2, 'a').unwrap();
+        assert_eq!((order.pop(), order.pop()), (Some('a'), Some('c')));
+        assert_eq!(order.pop(), None);
+        assert_eq!(order.released(), 3);
+    }
+
+    #[test]
+    fn nothing_comes_twice() {
+        let mut order = Order::new();
+        order.insert(4, 3, ()).unwrap();
+        for first in 2..7 {
+            assert!(order.insert(first, 3, ()).is_err(), "{first}");
+        }
+        order.insert(0, 4, ()).unwrap();
+        order.pop();
+        assert!(order.insert(3, 1, ()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_arrival_comes_out_in_order(lengths in prop::collection::vec(1..5usize, 0..40), seed: u64) {
+            let mut runs = Vec::new();
+            let mut end = 0;
+            for len in lengths {
+                runs.push((end, len));
+                end += len;
+            }
+            let expected = runs.clone();
+            // Fisher–Yates, driven by a linear congruence: any permutation will do.
+            let mut state = seed;
+            for i in (1..runs.len()).rev() {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                runs.swap(i, (state >> 33) as usize % (i + 1));
+            }
+            let mut order = Order::new();
+            let mut out = Vec::new();
+            for (first, len) in runs {
+                order.insert(first, len, (first, len)).unwrap();
+                while let Some(run) = order.pop() {
+                    out.push(run);
+                }
+            }
+            prop_assert_eq!(out, expected);
+            prop_assert_eq!(order.released(), end);
+        }
+    }
+}

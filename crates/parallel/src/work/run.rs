@@ -1,0 +1,72 @@
+//! A lane that runs its tasks here, on the calling thread.
+
+use std::time::Instant;
+
+use super::{Batch, Work};
+use crate::delayed::Task;
+use crate::panics;
+
+impl<T: Task> Work<'_, T> {
+    /// Takes batches and runs them on this thread until none are left: the whole of a lane, for a
+    /// backend that runs tasks where it was called.
+    ///
+    /// ```
+    /// use parallel::{Backend, BackendError, Parallel, Task, Work, delayed};
+    ///
+    /// /// New threads for each call.
+    /// struct Scoped;
+    ///
+    /// impl<T: Task + Send> Backend<T> for Scoped
+    /// where
+    ///     T::Output: Send,
+    /// {
+    ///     fn drive(&self, lanes: usize, work: &Work<'_, T>) -> Result<(), BackendError> {
+    ///         std::thread::scope(|scope| {
+    ///             for _ in 0..lanes {
+    ///                 scope.spawn(|| work.run_here());
+    ///             }
+    ///         });
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let lengths = Parallel::new(2).backend(Scoped).run(["a", "bc"].map(|s| delayed(str::len, s)))?;
+    /// assert_eq!(lengths, [1, 2]);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    pub fn run_here(&self) {
+        while let Some(batch) = self.take() {
+            let (tasks, start) = (batch.len(), Instant::now());
+            self.run_batch(batch);
+            self.measured(tasks, start.elapsed());
+        }
+    }
+
+    /// Runs a batch. The results go out together, or up to a failure.
+    fn run_batch(&self, batch: Batch<T>) {
+        let mut next = batch.first;
+        let end = next + batch.len();
+        let mut tasks = batch.tasks.into_iter();
+        while next < end && !self.stopped() {
+            let mut values = Vec::with_capacity(end - next);
+            let panic = panics::catch(|| {
+                for task in tasks.by_ref() {
+                    values.push(task.call());
+                    if self.stopped() {
+                        break;
+                    }
+                }
+            });
+            let failed = next + values.len();
+            self.succeed(next, values);
+            if let Err(panic) = panic {
+                self.fail(failed, 1, panic.of_task());
+            }
+            next = failed + 1;
+        }
+        // What was not started after a stop is the user's to drop, and may panic too.
+        if self.stopped() {
+            let _ = panics::catch(move || drop(tasks));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The caller's iterator: pulled by need, one batch at a time, never after it ended.
+
+use crate::panics::{self, Panic};
+
+/// An iterator of tasks of whatever type, so that `Work` need not name it. One virtual call a batch.
+trait Feed<T>: Send {
+    /// Moves up to `n` tasks into `tasks`.
+    fn fill(&mut self, tasks: &mut Vec<T>, n: usize);
+
+    /// How many are left at most, if known.
+    fn at_most(&self) -> Option<usize>;
+}
+
+impl<I: Iterator + Send> Feed<I::Item> for I {
+    fn fill(&mut self, tasks: &mut Vec<I::Item>, n: usize) {
+        tasks.extend(self.take(n));
+    }
+
+    fn at_most(&self) -> Option<usize> {
+        self.size_hint().1
+    }
+}
+
+/// Consecutive tasks, the first of which has the index `first`.
+///
+/// Iterate over it for the tasks with their indices.
+///
+/// ```
+/// # use parallel::{Backend, BackendError, Parallel, Task, Work, delayed};
+/// # struct Plain;
+/// # impl<T: Task> Backend<T> for Plain {
+/// fn drive(&self, _lanes: usize, work: &Work<'_, T>) -> Result<(), BackendError> {
+///     while let Some(batch) = work.take() {
+///         for (index, task) in batch {
+///             work.finish(index, Ok(task.call()));
+///         }
+///     }
+///     Ok(())
+/// }
+/// # }
+/// # assert_eq!(Parallel::new(1).backend(Plain).run((0..3).map(|i| delayed(|i| i, i)))?, [0, 1, 2]);
+/// # Ok::<(), parallel::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Batch<T> {
+    pub(crate) first: usize,
+    pub(crate) tasks: Vec<T>,
+}
+
+impl<T> Batch<T> {
+    /// How many tasks these are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Whether there are none; a batch that was taken has at least one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+}
+
+impl<T> IntoIterator for Batch<T> {
+    type Item = (usize, T);
+    type IntoIter = std::iter::Zip<std::ops::RangeFrom<usize>, std::vec::IntoIter<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        (self.first..).zip(self.tasks)
+    }
+}
+
+/// What is yet to be handed out.
+pub(super) struct Source<'a, T> {
+    feed: Box<dyn Feed<T> + 'a>,
+    ended: bool,
+    pulled: usize,
+    /// Tasks that a lane took and could not run.
+    returned: Vec<Batch<T>>,
+}
+
+/// What a pull gave: the tasks, and the panic that cut them short.
+pub(super) type Pulled<T> = (Option<Batch<T>>, Option<Panic>);
+
+impl<'a, T> Source<'a, T> {
+    pub(super) fn new(tasks: impl Iterator<Item = T> + Send + 'a) -> Self {
+        Self {
+            feed: Box::new(tasks),
+            ended: false,
+            pulled: 0,
+            returned: Vec::new(),
+        }
+    }
+
+    /// How many tasks came out of the iterator, a panic in it counted as one.
+    pub(super) fn pulled(&self) -> usize {
+        self.pulled
+    }
+
+    /// How many tasks the iterator says are left at most.
+    pub(super) fn at_most(&self) -> Option<usize> {
+        self.feed.at_most()
+    }
+
+    /// Whether there is nothing left to hand out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ended && self.returned.is_empty()
+    }
+
+    pub(super) fn give_back(&mut self, batch: Batch<T>) {
+        if !batch.is_empty() {
+            self.returned.push(batch);
+        }
+    }
+
+    /// The next tasks, `n` at most; none when the iterator has ended, or has panicked at once.
+    ///
+    /// A panic ends the iterator, and takes the index that its task would have had.
+    pub(super) fn pull(&mut self, n: usize) -> Pulled<T> {
+        if let Some(batch) = self.returned.pop() {
+            return (Some(batch), None);
+        }
+        if self.ended {
+            return (None, None);
+        }
+        let first = self.pulled;
+        let mut tasks = Vec::new();
+        let feed = &mut self.feed;
+        let panic = panics::catch(|| feed.fill(&mut tasks, n)).err();
+        self.pulled += tasks.len() + usize::from(panic.is_some());
+        self.ended = panic.is_some() || tasks.len() < n;
+        let batch = Batch { first, tasks };
+        ((!batch.is_empty()).then_some(batch), panic)
+    }
+}
