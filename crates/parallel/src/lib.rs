@@ -24,6 +24,10 @@ mod sync;
 mod wire;
 mod work;
 
+#[cfg(target_os = "linux")]
+pub use crate::backend::Processes;
+#[cfg(all(target_os = "linux", feature = "explicit-init"))]
+pub use crate::backend::init;
 pub use crate::backend::{Backend, Sequential, Threads};
 pub use crate::delayed::{Delayed, Portable, Task, delayed};
 pub use crate::error::{BackendError, Error, Failure, Outcome, PanicBacktrace, TaskError};

@@ -105,7 +105,10 @@ mod tests {
         let panic = catch(|| panic!("no {}", "salt")).unwrap_err();
         assert_eq!(panic.message, "no salt");
         let location = panic.location.expect("the hook was there");
-        assert!(location.contains(&format!("panics.rs:{line}")), "{location}");
+        assert!(
+            location.contains(&format!("panics.rs:{line}")),
+            "{location}"
+        );
         assert!(panic.backtrace.is_some());
     }
 

@@ -1,6 +1,5 @@
 //! [`Parallel`]: what a user calls.
 
-
 use crate::backend::{Backend, Threads};
 use crate::delayed::{Delayed, Task, delayed};
 use crate::error::{Error, Outcome};

@@ -209,7 +209,11 @@ fn help(shared: &Shared) {
     }
 }
 
-fn lane_ended(shared: &Shared, id: u64, panic: Option<Box<dyn Any + Send>>) -> MutexGuard<'_, State> {
+fn lane_ended(
+    shared: &Shared,
+    id: u64,
+    panic: Option<Box<dyn Any + Send>>,
+) -> MutexGuard<'_, State> {
     let mut state = lock(&shared.state);
     let call = state.call(id);
     call.running -= 1;
@@ -243,7 +247,9 @@ impl Default for Pool {
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let helpers = lock(&self.shared.state).helpers;
-        f.debug_struct("Pool").field("helpers", &helpers).finish_non_exhaustive()
+        f.debug_struct("Pool")
+            .field("helpers", &helpers)
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,6 +3,8 @@
 //! A backend is driven by nobody: it is given a [`Work`] and pulls from it. Backends do not know each
 //! other, nor [`Parallel`](crate::Parallel).
 
+#[cfg(target_os = "linux")]
+mod processes;
 mod sequential;
 mod threads;
 
@@ -12,6 +14,10 @@ use crate::delayed::Task;
 use crate::error::BackendError;
 use crate::work::Work;
 
+#[cfg(target_os = "linux")]
+pub use self::processes::Processes;
+#[cfg(all(target_os = "linux", feature = "explicit-init"))]
+pub use self::processes::init;
 pub use self::sequential::Sequential;
 pub use self::threads::Threads;
 

@@ -5,8 +5,8 @@ use super::*;
 #[cfg(loom)]
 mod loom {
     use super::*;
-    use ::loom::model::Builder;
     use crate::sync::atomic::{AtomicUsize, Ordering};
+    use ::loom::model::Builder;
 
     fn model(body: impl Fn() + Send + Sync + 'static) {
         let mut builder = Builder::new();

@@ -184,7 +184,10 @@ impl<'a, T: Task> Work<'a, T> {
     }
 
     /// All results, in order.
-    pub(crate) fn into_values(self, driven: Result<(), BackendError>) -> Result<Vec<T::Output>, Error> {
+    pub(crate) fn into_values(
+        self,
+        driven: Result<(), BackendError>,
+    ) -> Result<Vec<T::Output>, Error> {
         self.ended(driven)?.into_values().map_err(Error::Task)
     }
 

@@ -51,7 +51,11 @@ impl<R> Results<R> {
     pub(super) fn add_failure(&mut self, error: TaskError) {
         let index = error.index();
         let lowest = self.first_failure.as_ref().map(TaskError::index);
-        if self.order.insert(index, 1, Run::Failure(error.clone())).is_err() {
+        if self
+            .order
+            .insert(index, 1, Run::Failure(error.clone()))
+            .is_err()
+        {
             return;
         }
         if lowest.is_none_or(|lowest| index < lowest) {

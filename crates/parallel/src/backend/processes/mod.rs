@@ -1,0 +1,212 @@
+//! Worker processes on this machine.
+//!
+//! ```text
+//!   lane (a thread here)                          worker (a process)
+//!     take, encode ──► ring in shared memory ──►    decode, call, encode
+//!     decode, finish ◄── ring in shared memory ◄──  (one task at a time)
+//!             ◄── bells: a pipe each way ──►
+//!             ─── lifeline: a socket ──────►        ends its group when it closes
+//! ```
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`start`] | how this executable becomes a worker |
+//! | [`hello`] | what a new worker is given |
+//! | [`process`] | a worker as its parent sees it |
+//! | [`lane`] | the parent's side: takes tasks from the work, and what becomes of them |
+//! | [`supervision`] | what it does when the worker ends, or the call is stopped |
+//! | [`worker`] | the worker's side |
+//! | [`link`], [`ring`], [`memory`] | the connection |
+//! | [`image`] | functions by name |
+
+mod hello;
+mod image;
+mod lane;
+mod link;
+mod memory;
+mod process;
+mod ring;
+mod start;
+mod supervision;
+mod worker;
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::Errno;
+
+use self::lane::Lane;
+use self::process::{EXECUTABLE, Process, Share};
+use super::Backend;
+use crate::delayed::Portable;
+use crate::error::BackendError;
+use crate::jobs;
+use crate::pool::Pool;
+use crate::work::Work;
+
+#[cfg(feature = "explicit-init")]
+pub use self::start::init;
+
+/// Runs tasks in worker processes: a crash there costs the task that crashed, and nothing else.
+///
+/// The workers are this executable, started again; they never run its `main`. Nothing has to be
+/// registered or initialized. A task must be [`Portable`]: a plain function or a closure that captures
+/// nothing, with an argument and a result that serde can carry. Workers are started when they are first
+/// needed, stay warm between calls, and go when this is dropped, or when this process ends, by whatever
+/// way. They print where this process prints; their standard input is empty.
+///
+/// Linux only.
+///
+/// ```
+/// use parallel::{Failure, Parallel, Processes, delayed};
+///
+/// fn risky(i: u32) -> u32 {
+///     if i == 2 { std::process::abort() } else { i * i }
+/// }
+///
+/// let parallel = Parallel::new(2).backend(Processes::new());
+/// let outcomes = parallel.outcomes((0..4).map(|i| delayed(risky, i)))?;
+/// assert_eq!(outcomes[3].as_ref().unwrap(), &9);
+/// let error = outcomes[2].as_ref().unwrap_err();
+/// assert!(matches!(error.failure(), Failure::Died { signal: Some(6), .. }));
+/// # Ok::<(), parallel::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Processes {
+    /// Of the lanes, one for each worker.
+    threads: Pool,
+    idle: Mutex<Vec<Process>>,
+}
+
+impl Processes {
+    /// No worker is started yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<T: Portable> Backend<T> for Processes
+where
+    T::Output: Send + 'static,
+{
+    fn drive(&self, lanes: usize, work: &Work<'_, T>) -> Result<(), BackendError> {
+        start::check()?;
+        let crew = Crew::new(self, lanes)?;
+        let stop = Arc::clone(&crew.stop);
+        work.on_stop(move || {
+            // An event counter that is written to once has room for it.
+            let _ = rustix::io::write(&*stop, &1u64.to_ne_bytes());
+        });
+        let mut lanes = work.lanes_needed(lanes);
+        loop {
+            let error = Mutex::new(None);
+            self.threads.run(lanes, |_| {
+                if let Err(lost) = Lane::new(work, &crew).run() {
+                    error.lock().get_or_insert(lost);
+                }
+            });
+            // A lane that got no worker gave its tasks back. Where there are workers, they go on.
+            let idle = self.idle.lock().len();
+            match error.into_inner() {
+                _ if work.all_taken() => return Ok(()),
+                Some(error) if idle == 0 => return Err(error),
+                _ => lanes = lanes.min(idle.max(1)),
+            }
+        }
+    }
+
+    /// Handing a batch to another process costs some 10 µs of work, and more to wake it up.
+    fn batch_time(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        process::dismiss(std::mem::take(self.idle.get_mut()));
+    }
+}
+
+impl fmt::Debug for Processes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let idle = self.idle.lock().len();
+        f.debug_struct("Processes")
+            .field("idle", &idle)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The workers of one call.
+struct Crew<'p> {
+    processes: &'p Processes,
+    lanes: usize,
+    share: Share,
+    /// Readable as soon as nothing more shall start.
+    stop: Arc<OwnedFd>,
+}
+
+impl<'p> Crew<'p> {
+    fn new(processes: &'p Processes, lanes: usize) -> Result<Self, BackendError> {
+        let stop =
+            eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| cannot_start(&error.into()))?;
+        Ok(Self {
+            processes,
+            lanes,
+            share: Share {
+                shares: jobs::shares().saturating_mul(lanes),
+                cpus: (jobs::cpu_share() / lanes).max(1),
+            },
+            stop: Arc::new(stop),
+        })
+    }
+
+    /// A warm worker, or a new one.
+    fn hire(&self) -> Result<Process, BackendError> {
+        let idle = self.processes.idle.lock().pop();
+        match idle {
+            Some(process) => Ok(process),
+            None => Process::spawn(self.share).map_err(|error| cannot_start(&error)),
+        }
+    }
+
+    /// Keeps a worker that is through for the next call, up to as many as one call uses.
+    fn rest(&self, mut process: Process) {
+        process.next_generation();
+        let mut idle = self.processes.idle.lock();
+        if idle.len() < self.lanes {
+            idle.push(process);
+        } else {
+            drop(idle);
+            process::dismiss(vec![process]);
+        }
+    }
+
+    fn stop(&self) -> BorrowedFd<'_> {
+        self.stop.as_fd()
+    }
+}
+
+fn cannot_start(error: &io::Error) -> BackendError {
+    let executable = std::fs::read_link(EXECUTABLE).map_or_else(
+        |_| format!("{EXECUTABLE}, which cannot be read: is /proc mounted?"),
+        |path| path.display().to_string(),
+    );
+    let is = |errno: Errno| error.raw_os_error() == Some(errno.raw_os_error());
+    let way_out = if is(Errno::MFILE) || is(Errno::NFILE) {
+        "; each worker needs four descriptors, and five more while it starts: raise the limit \
+         (`ulimit -n`) or ask for fewer jobs"
+    } else if is(Errno::AGAIN) {
+        "; too many processes: raise the limit (`ulimit -u`) or ask for fewer jobs"
+    } else {
+        ""
+    };
+    BackendError::new(format!(
+        "cannot start a worker process of {executable}: {error}{way_out}"
+    ))
+}

@@ -1,0 +1,227 @@
+//! A worker process as its parent sees it: started, waited for, ended, reaped.
+//!
+//! It is the leader of a process group of its own, so that what its tasks start goes with it, and it
+//! holds the other end of a socket, its lifeline: when this process is gone, by whatever way, the
+//! worker ends its group itself.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+
+use super::hello::Hello;
+use super::link::{Link, Side};
+use super::memory::Memory;
+use super::start::MARK;
+use crate::wire::frame::{Header, Inbox, Kind};
+
+/// The executable that this process runs, even if its file has been replaced or removed since.
+pub(super) const EXECUTABLE: &str = "/proc/self/exe";
+
+/// What a worker that was asked to leave has to do before it is killed: run its exit handlers.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// Libraries that bring threads of their own ask these how many.
+const THREAD_COUNTS: [&str; 8] = [
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+];
+
+/// What a new worker counts on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    /// Into how many shares the CPUs are divided where its tasks run.
+    pub(super) shares: usize,
+    /// The CPUs in its own share.
+    pub(super) cpus: usize,
+}
+
+/// Why a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Woken {
+    /// The worker rang.
+    Bell,
+    /// The worker is no more, or can be reached no more.
+    Gone,
+    /// Nothing more shall start.
+    Stop,
+    /// It is late.
+    Late,
+}
+
+/// A worker process that has not been reaped.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    /// Readable once the process has ended. A descriptor names the process for good.
+    pidfd: OwnedFd,
+    /// Its other end is the worker's lifeline.
+    _lifeline: UnixStream,
+    pub(super) link: Link,
+    pub(super) inbox: Inbox,
+    generation: u16,
+    reaped: Option<ExitStatus>,
+}
+
+impl Process {
+    /// Starts a worker. It comes up by itself; tasks can be sent to it at once.
+    pub(super) fn spawn(share: Share) -> io::Result<Self> {
+        let (memory, memfd) = Memory::create()?;
+        let (hear, their_tell) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (their_hear, tell) = pipe_with(PipeFlags::CLOEXEC)?;
+        rustix::io::ioctl_fionbio(&hear, true)?;
+        let (lifeline, stdin) = UnixStream::pair()?;
+        let hello = Hello {
+            shares: share.shares as u64,
+            memory: memfd.as_fd(),
+            hear: their_hear.as_fd(),
+            tell: their_tell.as_fd(),
+        };
+        hello.send(&lifeline)?;
+
+        let mut command = Command::new(EXECUTABLE);
+        if let Some(name) = std::env::args_os().next() {
+            command.arg0(name);
+        }
+        for variable in THREAD_COUNTS {
+            if std::env::var_os(variable).is_none() {
+                command.env(variable, share.cpus.to_string());
+            }
+        }
+        let mut child = command
+            .env(MARK, "1")
+            .stdin(Stdio::from(OwnedFd::from(stdin)))
+            .process_group(0)
+            .spawn()?;
+        let pidfd = match pidfd_open(pid(&child), PidfdFlags::empty()) {
+            Ok(pidfd) => pidfd,
+            Err(error) => {
+                child.kill()?;
+                child.wait()?;
+                return Err(error.into());
+            }
+        };
+        Ok(Self {
+            child,
+            pidfd,
+            _lifeline: lifeline,
+            link: Link::new(Side::Parent, memory, hear, tell),
+            inbox: Inbox::default(),
+            generation: 0,
+            reaped: None,
+        })
+    }
+
+    /// The generation of the tasks that are sent now.
+    pub(super) fn generation(&self) -> u16 {
+        self.generation
+    }
+
+    /// Nothing that was sent so far starts from now on. How many tasks of the last generation had.
+    pub(super) fn next_generation(&mut self) -> u64 {
+        self.generation = self.generation.wrapping_add(1);
+        self.link.memory().control().revoke(self.generation)
+    }
+
+    /// Sleeps until something happens. The link must have [fallen asleep](Link::fall_asleep).
+    pub(super) fn wait(&self, stop: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Woken {
+        let bell = self.link.bell();
+        let mut fds = vec![
+            PollFd::new(&bell, PollFlags::IN),
+            PollFd::new(&self.pidfd, PollFlags::IN),
+        ];
+        if let Some(stop) = &stop {
+            fds.push(PollFd::new(stop, PollFlags::IN));
+        }
+        let woken = loop {
+            let timeout = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
+            match poll(&mut fds, timeout.as_ref()) {
+                Ok(0) => break Woken::Late,
+                Ok(_) => {
+                    let [bell, ended, stop] =
+                        [0, 1, 2].map(|i| fds.get(i).map_or(PollFlags::empty(), PollFd::revents));
+                    break if bell.contains(PollFlags::IN) {
+                        Woken::Bell
+                    } else if !bell.is_empty() || !ended.is_empty() {
+                        Woken::Gone
+                    } else {
+                        debug_assert!(!stop.is_empty());
+                        Woken::Stop
+                    };
+                }
+                Err(Errno::INTR) => {}
+                // Out of kernel memory: the worker cannot be waited for.
+                Err(_) => break Woken::Gone,
+            }
+        };
+        self.link.wake_up();
+        if woken == Woken::Bell {
+            // What was rung for is looked at now; more than one byte there is after a late ring only.
+            let _ = rustix::io::read(bell, &mut [0; 16]);
+        }
+        woken
+    }
+
+    /// Asks the worker to leave. It does so when it has read what was sent before.
+    fn ask_to_leave(&mut self) {
+        self.next_generation();
+        let exit = Header {
+            kind: Kind::Exit,
+            generation: self.generation,
+            payload: 0,
+            word: 0,
+        };
+        if self.link.write(&exit.to_bytes()) == Ok(exit.to_bytes().len()) {
+            self.link.announce();
+        } else {
+            self.end();
+        }
+    }
+
+    /// Ends the process and all of its group, however it is, and says how it ended.
+    pub(super) fn end(&mut self) -> Option<ExitStatus> {
+        if self.reaped.is_none() {
+            // Until it is reaped its number, and so that of its group, is nobody else's. Killing a
+            // process that has ended does not change how it ended.
+            let _ = kill_process_group(pid(&self.child), Signal::KILL);
+            let _ = self.child.kill();
+            self.reaped = self.child.wait().ok();
+        }
+        self.reaped
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Lets idle workers go: they run their exit handlers, all at the same time, and are killed if they
+/// have not left after a second.
+pub(super) fn dismiss(mut processes: Vec<Process>) {
+    processes.iter_mut().for_each(Process::ask_to_leave);
+    let deadline = Instant::now() + LEAVE;
+    for process in &processes {
+        // An idle worker sends nothing, so the bell stays quiet until its end.
+        while process.reaped.is_none() && process.wait(None, Some(deadline)) == Woken::Bell {}
+    }
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_child(child)
+}

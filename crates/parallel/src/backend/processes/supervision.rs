@@ -1,0 +1,109 @@
+//! What a lane does when its worker has ended, or when nothing more shall start.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use super::lane::{Lane, discard};
+use super::process::{Process, Woken};
+use crate::delayed::Portable;
+use crate::error::{BackendError, Failure};
+use crate::wire::frame::frame_end;
+
+/// How long a task may go on after another one has ended the call, before it is killed with its
+/// worker: long enough for a task of usual size to end and leave a warm worker, too short to annoy.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// So many workers in a row may end before they have done anything.
+const TRIES: u32 = 3;
+
+/// How a worker came to be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It left, or was killed, or cut itself off.
+    ByItself,
+    /// It did not keep to the protocol.
+    Mad,
+}
+
+impl<T: Portable> Lane<'_, '_, T>
+where
+    T::Output: Send + 'static,
+{
+    /// Ends the worker, tells what it had done and what it died of, and has the rest sent again.
+    pub(super) fn replace(&mut self, ended: Ended) -> Result<(), BackendError> {
+        let Some(process) = self.process.take() else {
+            return Ok(());
+        };
+        let started = process.link.memory().control().started();
+        let ready = process.link.memory().control().is_ready();
+        self.barren += 1;
+        let status = self.bury(process, started, ended);
+        self.sent = 0;
+        self.outbox.clear();
+        self.written = 0;
+        self.of_batch = 0;
+        if self.barren < TRIES {
+            return Ok(());
+        }
+        let how = status.map_or_else(|| "for no known reason".to_owned(), |s| s.to_string());
+        Err(BackendError::new(if ready {
+            format!("{TRIES} worker processes in a row ended without having run a task ({how})")
+        } else {
+            format!(
+                "{TRIES} worker processes in a row ended before they were ready ({how}): see what they \
+                 printed on standard error, and whether this program can be started a second time"
+            )
+        }))
+    }
+
+    /// Ends a worker, takes in the results that it left, and fails the task that it was at.
+    fn bury(&mut self, mut process: Process, started: u64, ended: Ended) -> Option<ExitStatus> {
+        let status = process.end();
+        let _ = self.receive_from(&mut process);
+        if started > self.received
+            && self.sent > 0
+            && let Some(culprit) = self.remove(0)
+        {
+            let known = status.filter(|_| ended == Ended::ByItself);
+            let failure = Failure::Died {
+                signal: known.and_then(|status| status.signal()),
+                code: known.and_then(|status| status.code()),
+            };
+            self.fail(culprit, 1, failure);
+            self.barren = 0;
+        }
+        self.hand_over();
+        status
+    }
+
+    /// Nothing more starts. What runs may end in a short time; then its worker is killed.
+    pub(super) fn wind_up(&mut self) {
+        let Some(process) = &mut self.process else {
+            return self.queue.drain(..).for_each(discard);
+        };
+        let started = process.next_generation();
+        let running = usize::from(started > self.received).min(self.sent);
+        self.queue.drain(running..).for_each(discard);
+        self.sent = running;
+        let begun = frame_end(&self.outbox, self.written);
+        self.outbox.truncate(begun);
+        let deadline = Instant::now() + GRACE;
+        while !self.queue.is_empty() || self.written < self.outbox.len() {
+            let ended = match self.exchange() {
+                Ok(true) => continue,
+                Ok(false) => match self.sleep(Some(deadline)) {
+                    Ok(Woken::Bell | Woken::Stop) => continue,
+                    Ok(Woken::Gone) => Some(Ended::ByItself),
+                    Ok(Woken::Late) => None,
+                    Err(_) => Some(Ended::Mad),
+                },
+                Err(_) => Some(Ended::Mad),
+            };
+            if let (Some(process), Some(ended)) = (self.process.take(), ended) {
+                self.bury(process, started, ended);
+            }
+            return self.queue.drain(..).for_each(discard);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The worker's side: what a process does that was started to run tasks.
+
+use std::io::{self, Write};
+use std::ops::Range;
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{Signal, kill_current_process_group};
+
+use super::hello::Hello;
+use super::image::Image;
+use super::link::{Link, Side};
+use super::memory::Memory;
+use super::ring::{Corrupt, DATA, SPACE};
+use super::start::MARK;
+use crate::error::Failure;
+use crate::wire::frame::{HEADER, Header, Inbox, Kind, MAX_PAYLOAD};
+use crate::{jobs, panics, wire};
+
+/// A buffer that has room for more than this gives it back after use.
+const KEEP: usize = 1 << 20;
+
+/// Runs tasks until the parent is through. Never returns.
+pub(super) fn main() -> ! {
+    let code = match connect() {
+        Ok((link, shares)) => match jobs::with_shares(shares, || Worker::new(link).serve()) {
+            Ok(()) => 0,
+            Err(Lost) => 3,
+        },
+        Err(error) => {
+            eprintln!(
+                "this process was started as a worker ({MARK} is set) and cannot become one: {error}. \
+                 If you set {MARK} yourself, unset it"
+            );
+            2
+        }
+    };
+    std::process::exit(code)
+}
+
+/// Takes over the connection from standard input, which is empty from then on.
+fn connect() -> io::Result<(Link, usize)> {
+    let stdin = rustix::stdio::stdin();
+    let hello = Hello::receive(stdin)?;
+    let lifeline = rustix::io::fcntl_dupfd_cloexec(stdin, 3)?;
+    let empty = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(empty)?;
+    let memory = Memory::open(hello.memory)?;
+    watch(lifeline)?;
+    memory.control().set_ready();
+    let shares = usize::try_from(hello.shares).unwrap_or(usize::MAX);
+    Ok((
+        Link::new(Side::Worker, memory, hello.hear, hello.tell),
+        shares,
+    ))
+}
+
+/// Ends this process and all that it started as soon as the parent is gone.
+fn watch(lifeline: OwnedFd) -> io::Result<()> {
+    let wait = move || {
+        // Nothing is sent on it, so it is readable when the other end has been closed. A signal
+        // handler may run on this thread; after it, the wait goes on.
+        while poll(&mut [PollFd::new(&lifeline, PollFlags::IN)], None).is_err() {}
+        let _ = kill_current_process_group(Signal::KILL);
+        std::process::abort();
+    };
+    std::thread::Builder::new()
+        .name("parallel-lifeline".to_owned())
+        .stack_size(1 << 16)
+        .spawn(wait)?;
+    Ok(())
+}
+
+/// The connection is lost or makes no sense.
+struct Lost;
+
+impl From<Corrupt> for Lost {
+    fn from(_: Corrupt) -> Self {
+        Self
+    }
+}
+
+struct Worker {
+    link: Link,
+    image: &'static Image,
+    inbox: Inbox,
+    /// The frame that is being made.
+    frame: Vec<u8>,
+    /// When the first task of this batch started, put off by the time since in which it waited.
+    batch_start: Option<Instant>,
+}
+
+impl Worker {
+    fn new(link: Link) -> Self {
+        Self {
+            link,
+            image: Image::of_this_process(),
+            inbox: Inbox::default(),
+            frame: Vec::new(),
+            batch_start: None,
+        }
+    }
+
+    /// Takes frames until one says to leave.
+    fn serve(&mut self) -> Result<(), Lost> {
+        loop {
+            match self.inbox.next().map_err(|_| Lost)? {
+                Some((header, _)) if header.kind == Kind::Exit => return Ok(()),
+                Some((header, argument)) => self.serve_task(header, argument)?,
+                None => {
+                    while self.link.read(self.inbox.space())? == 0 {
+                        self.sleep(DATA)?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs a task, unless it has been revoked, and sends what came of it.
+    fn serve_task(&mut self, task: Header, argument: Range<usize>) -> Result<(), Lost> {
+        if !self.link.memory().control().claim(task.generation) {
+            self.batch_start = None;
+            return Ok(());
+        }
+        let batch_start = *self.batch_start.get_or_insert_with(Instant::now);
+        let kind = self.run_task(task.word, argument);
+        let mut word = 0;
+        if task.kind == Kind::TaskLast {
+            let nanos = batch_start.elapsed().as_nanos().max(1);
+            word = u64::try_from(nanos).unwrap_or(u64::MAX);
+            self.batch_start = None;
+            // What the tasks printed is out before their call returns, whole line or not.
+            let _ = io::stdout().flush();
+        }
+        let header = Header {
+            kind,
+            generation: task.generation,
+            payload: self.frame.len() - HEADER,
+            word,
+        };
+        self.frame[..HEADER].copy_from_slice(&header.to_bytes());
+        self.send_frame()?;
+        if task.kind != Kind::Task {
+            self.link.announce();
+        }
+        Ok(())
+    }
+
+    /// Makes the call, and a frame of what came of it but for its header.
+    fn run_task(&mut self, entry: u64, argument: Range<usize>) -> Kind {
+        let frame = &mut self.frame;
+        frame.clear();
+        frame.extend([0; HEADER]);
+        let failure = match self.image.entry_named(entry) {
+            None => Failure::Decode {
+                type_name: "fn".to_owned(),
+                message: format!("this executable has no function at {entry:#x}"),
+            },
+            Some(call) => {
+                let argument = self.inbox.payload(argument);
+                match panics::catch(|| call(argument, frame)) {
+                    Ok(Ok(())) if frame.len() - HEADER <= MAX_PAYLOAD => return Kind::Done,
+                    Ok(Ok(())) => Failure::Encode {
+                        type_name: "the result".to_owned(),
+                        message: format!("it takes more than {MAX_PAYLOAD} bytes"),
+                    },
+                    Ok(Err(failure)) => failure,
+                    Err(panic) => panic.of_task(),
+                }
+            }
+        };
+        frame.truncate(HEADER);
+        wire::encode(&failure, frame).expect("a failure is made of texts and numbers");
+        Kind::Failed
+    }
+
+    fn send_frame(&mut self) -> Result<(), Lost> {
+        let mut sent = 0;
+        while sent < self.frame.len() {
+            let written = self.link.write(&self.frame[sent..])?;
+            sent += written;
+            if written == 0 {
+                self.sleep(SPACE)?;
+            }
+        }
+        if self.frame.capacity() > KEEP {
+            self.frame = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// Waits until there is something to read, or room to write.
+    fn sleep(&mut self, events: u32) -> Result<(), Lost> {
+        // Nobody who sleeps leaves the other side asleep over what it has sent.
+        self.link.announce();
+        if !self.link.fall_asleep(events)? {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let heard = rustix::io::read(self.link.bell(), &mut [0; 16]);
+        self.link.wake_up();
+        if let Some(batch_start) = &mut self.batch_start {
+            *batch_start += start.elapsed();
+        }
+        match heard {
+            // End of file: the parent is gone.
+            Ok(0) => Err(Lost),
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(_) => Err(Lost),
+        }
+    }
+}

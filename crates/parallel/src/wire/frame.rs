@@ -1,0 +1,213 @@
+//! Messages in a stream of bytes, between a program and its workers.
+//!
+//! ```text
+//!  ┌──────┬─────────────┬───────────────┬──────────┬─────────────┐
+//!  │ kind │ generation  │ payload bytes │   word   │   payload   │
+//!  │ 1 B  │     2 B     │      5 B      │   8 B    │             │
+//!  └──────┴─────────────┴───────────────┴──────────┴─────────────┘
+//! ```
+//!
+//! What comes in is believed as little as if a stranger had sent it: a frame that does not make sense
+//! is an error, and space is made for bytes that came, not for bytes that were announced.
+
+use std::ops::Range;
+
+/// The bytes before the payload.
+pub(crate) const HEADER: usize = 16;
+
+/// No payload is longer: five bytes of length.
+pub(crate) const MAX_PAYLOAD: usize = (1 << 40) - 1;
+
+/// The kinds of frames, and which side sends them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// To the worker: a task. The word is its entry point, the payload its argument.
+    Task = 1,
+    /// The same; wake the parent, if it sleeps, when it is done.
+    TaskTell = 2,
+    /// The same; and it ends a batch.
+    TaskLast = 3,
+    /// To the worker: leave.
+    Exit = 4,
+    /// To the parent: a task's result. After a `TaskLast` the word is the batch's run time in
+    /// nanoseconds.
+    Done = 17,
+    /// To the parent: a task's failure, encoded. The word as for `Done`.
+    Failed = 18,
+}
+
+impl Kind {
+    fn from_byte(byte: u8) -> Option<Self> {
+        [
+            Self::Task,
+            Self::TaskTell,
+            Self::TaskLast,
+            Self::Exit,
+            Self::Done,
+            Self::Failed,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == byte)
+    }
+}
+
+/// What stands before a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) kind: Kind,
+    /// Counts how often a worker was told to forget what it had not started.
+    pub(crate) generation: u16,
+    pub(crate) payload: usize,
+    pub(crate) word: u64,
+}
+
+/// Bytes that are no frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what came is no frame: it begins with {0:#018x}")]
+pub(crate) struct Garbled(u64);
+
+impl Header {
+    pub(crate) fn to_bytes(self) -> [u8; HEADER] {
+        debug_assert!(self.payload <= MAX_PAYLOAD);
+        let first =
+            self.kind as u64 | u64::from(self.generation) << 8 | (self.payload as u64) << 24;
+        let mut bytes = [0; HEADER];
+        bytes[..8].copy_from_slice(&first.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.word.to_le_bytes());
+        bytes
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; HEADER]) -> Result<Self, Garbled> {
+        let [first, word] = [0, 8].map(|at| {
+            let mut half = [0; 8];
+            half.copy_from_slice(&bytes[at..at + 8]);
+            u64::from_le_bytes(half)
+        });
+        let [kind, low, high, ..] = first.to_le_bytes();
+        Ok(Self {
+            kind: Kind::from_byte(kind).ok_or(Garbled(first))?,
+            generation: u16::from_le_bytes([low, high]),
+            payload: usize::try_from(first >> 24).map_err(|_| Garbled(first))?,
+            word,
+        })
+    }
+}
+
+/// Bytes that came in, from which frames are taken.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    bytes: Vec<u8>,
+    /// Where the first frame that was not taken begins.
+    start: usize,
+}
+
+/// An inbox that has room for more than this gives it back once it is empty.
+const KEEP: usize = 1 << 20;
+
+/// Room is made for this much of an announced payload at a time.
+const RESERVE: usize = 1 << 24;
+
+impl Inbox {
+    /// Where new bytes are appended.
+    pub(crate) fn space(&mut self) -> &mut Vec<u8> {
+        if self.start == self.bytes.len() {
+            self.bytes.clear();
+            self.bytes.shrink_to(KEEP);
+            self.start = 0;
+        } else if self.start > 0 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+        &mut self.bytes
+    }
+
+    /// The next frame, its payload as a range of [`payload`](Self::payload); `None` if it is not there
+    /// yet as a whole.
+    pub(crate) fn next(&mut self) -> Result<Option<(Header, Range<usize>)>, Garbled> {
+        let rest = &self.bytes[self.start..];
+        let Some(header) = rest.first_chunk::<HEADER>() else {
+            return Ok(None);
+        };
+        let header = Header::from_bytes(*header)?;
+        let begin = self.start + HEADER;
+        // No overflow: a payload has less than 2^40 bytes.
+        let end = begin + header.payload;
+        if end > self.bytes.len() {
+            let missing = end - self.bytes.len();
+            self.bytes.reserve(missing.min(RESERVE));
+            return Ok(None);
+        }
+        self.start = end;
+        Ok(Some((header, begin..end)))
+    }
+
+    /// The payload of the frame that was taken last.
+    pub(crate) fn payload(&self, range: Range<usize>) -> &[u8] {
+        &self.bytes[range]
+    }
+}
+
+/// Where the frame ends in which byte `at` of `frames`, which are whole frames, lies; `at` itself if
+/// it is where one begins.
+pub(crate) fn frame_end(frames: &[u8], at: usize) -> usize {
+    let mut end = 0;
+    while end < at {
+        let header = frames[end..].first_chunk::<HEADER>();
+        match header.and_then(|header| Header::from_bytes(*header).ok()) {
+            Some(header) => end += HEADER + header.payload,
+            None => return frames.len(),
+        }
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_kind() -> impl Strategy<Value = Kind> {
+        (0..=u8::MAX).prop_filter_map("a kind", Kind::from_byte)
+    }
+
+    proptest! {
+        #[test]
+        fn frames_come_out_as_they_went_in(
+            frames in prop::collection::vec(
+                (any_kind(), any::<u16>(), any::<u64>(), prop::collection::vec(any::<u8>(), 0..50)), 0..20),
+            piece in 1..40usize,
+        ) {
+            let mut stream = Vec::new();
+            let mut begins = vec![0];
+            for (kind, generation, word, payload) in &frames {
+                let header = Header { kind: *kind, generation: *generation, payload: payload.len(), word: *word };
+                stream.extend(header.to_bytes());
+                stream.extend(payload);
+                begins.push(stream.len());
+            }
+            let (mut inbox, mut out) = (Inbox::default(), Vec::new());
+            for bytes in stream.chunks(piece) {
+                inbox.space().extend(bytes);
+                while let Some((header, range)) = inbox.next().unwrap() {
+                    out.push((header.kind, header.generation, header.word, inbox.payload(range).to_vec()));
+                }
+            }
+            prop_assert_eq!(out, frames);
+            for at in 0..=stream.len() {
+                let end = begins.iter().copied().find(|begin| *begin >= at);
+                prop_assert_eq!(Some(frame_end(&stream, at)), end);
+            }
+        }
+
+        #[test]
+        fn nonsense_is_an_error_or_waits_for_more(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut inbox = Inbox::default();
+            inbox.space().extend(&bytes);
+            while let Ok(Some((_, range))) = inbox.next() {
+                prop_assert!(inbox.payload(range).len() <= bytes.len());
+            }
+            prop_assert!(inbox.bytes.capacity() <= bytes.len() * 2 + RESERVE);
+        }
+    }
+}
