@@ -1,6 +1,7 @@
 //! Calls that have not happened yet.
 
 use crate::error::Failure;
+use crate::panics::{self, Panic};
 use crate::wire::{self, EntryPoint};
 
 /// Anything that can be called once, here.
@@ -27,8 +28,25 @@ pub trait Task: Sized {
     /// What the call gives back.
     type Output;
 
-    /// Makes the call. A panic is an outcome, not a crash.
+    /// Makes the call.
     fn call(self) -> Self::Output;
+
+    /// Makes the call and catches its panic, which is told with its place: what a
+    /// [`Backend`](crate::Backend) does with a task.
+    ///
+    /// # Errors
+    /// [`Failure::Panicked`] if the call panics.
+    ///
+    /// ```
+    /// use parallel::{Task, delayed};
+    ///
+    /// assert_eq!(delayed(|i| i + 1, 1).attempt().unwrap(), 2);
+    /// let failure = delayed(|i: u32| 1 / i, 0).attempt().unwrap_err();
+    /// assert!(failure.to_string().ends_with("attempt to divide by zero"));
+    /// ```
+    fn attempt(self) -> Result<Self::Output, Failure> {
+        panics::catch(|| self.call()).map_err(Panic::of_task)
+    }
 }
 
 /// A task that can also be called *elsewhere*: it names its function, encodes its argument and
@@ -118,7 +136,6 @@ where
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<F, A, R> Portable for Delayed<F, A>
 where
     F: FnOnce(A) -> R + wire::Captureless,

@@ -147,6 +147,8 @@ where
             }
             match self.exchange() {
                 Ok(true) => {}
+                // None of the batch could be sent.
+                Ok(false) if self.queue.is_empty() => {}
                 Ok(false) => match self.sleep(None) {
                     Ok(Woken::Bell | Woken::Stop | Woken::Late) => {}
                     Ok(Woken::Gone) => self.replace(Ended::ByItself)?,

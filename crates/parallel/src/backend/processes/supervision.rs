@@ -83,11 +83,12 @@ where
             return self.queue.drain(..).for_each(discard);
         };
         let started = process.next_generation();
-        let running = usize::from(started > self.received).min(self.sent);
-        self.queue.drain(running..).for_each(discard);
-        self.sent = running;
-        let begun = frame_end(&self.outbox, self.written);
-        self.outbox.truncate(begun);
+        // Of those that started, the last one may be running; the others' results are on their way.
+        let begun = usize::try_from(started.saturating_sub(self.received)).unwrap_or(usize::MAX);
+        self.sent = self.sent.min(begun);
+        self.queue.drain(self.sent..).for_each(discard);
+        let end = frame_end(&self.outbox, self.written);
+        self.outbox.truncate(end);
         let deadline = Instant::now() + GRACE;
         while !self.queue.is_empty() || self.written < self.outbox.len() {
             let ended = match self.exchange() {

@@ -1,0 +1,13 @@
+//! The behaviours, on the backend of the module that includes them.
+
+mod failures;
+mod order;
+mod races;
+mod sharing;
+mod values;
+
+use parallel::Parallel;
+
+fn parallel(n_jobs: i32) -> Parallel<super::Here> {
+    Parallel::new(n_jobs).backend(super::here())
+}

@@ -1,0 +1,15 @@
+//! What every backend must do: one set of behaviours, the same test names on each.
+//!
+//! `cargo test -p parallel --test contract failures` runs the tests of failures on all backends,
+//! `… --test contract processes` those of one backend and what it alone promises.
+#![allow(
+    clippy::duplicate_mod,
+    reason = "each backend includes the same behaviours"
+)]
+
+mod custom;
+#[cfg(target_os = "linux")]
+mod processes;
+mod sequential;
+mod threads;
+mod tools;

@@ -1,0 +1,132 @@
+//! The life of workers: warm between calls, good citizens, gone at the end.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use parallel::{Parallel, Processes, delayed};
+
+use crate::tools::with_deadline;
+
+fn on(n_jobs: i32) -> Parallel<Processes> {
+    Parallel::new(n_jobs).backend(Processes::new())
+}
+
+fn pids(parallel: &Parallel<Processes>) -> BTreeSet<u32> {
+    parallel
+        .map(|_| process::id(), 0..50)
+        .unwrap()
+        .into_iter()
+        .collect()
+}
+
+#[test]
+fn workers_stay_warm_between_calls() {
+    let parallel = on(1);
+    let first = pids(&parallel);
+    assert_eq!(first.len(), 1);
+    for _ in 0..10 {
+        assert_eq!(pids(&parallel), first);
+    }
+}
+
+#[test]
+fn a_panic_leaves_the_worker_alive() {
+    let parallel = on(1);
+    let first = pids(&parallel);
+    for _ in 0..3 {
+        assert!(
+            parallel
+                .run([delayed(|i: u32| assert_eq!(i, 1), 0)])
+                .is_err()
+        );
+        assert_eq!(pids(&parallel), first);
+    }
+}
+
+#[test]
+fn a_worker_keeps_its_state() {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let parallel = on(1);
+    for expected in 0..3 {
+        let count = parallel
+            .run([delayed(|()| CALLS.fetch_add(1, Ordering::Relaxed), ())])
+            .unwrap();
+        assert_eq!(count, [expected]);
+    }
+    assert_eq!(CALLS.load(Ordering::Relaxed), 0, "here nothing was called");
+}
+
+#[test]
+fn no_more_workers_than_jobs_or_tasks() {
+    assert!(pids(&on(3)).len() <= 3);
+    let one = on(8).map(|_| process::id(), 0..1).unwrap();
+    assert_eq!(one.len(), 1);
+}
+
+#[test]
+fn workers_go_with_their_parallel() {
+    let parallel = on(3);
+    let workers = pids(&parallel);
+    drop(parallel);
+    for pid in workers {
+        // A zombie would still have a folder here.
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    }
+}
+
+#[test]
+fn standard_input_is_empty_there() {
+    let read = |()| {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).unwrap();
+        text
+    };
+    assert_eq!(
+        with_deadline(|| on(1).run([delayed(read, ())])).unwrap(),
+        [""]
+    );
+}
+
+#[test]
+fn the_mark_is_not_passed_on() {
+    let parallel = on(1);
+    let child = |()| {
+        let output = process::Command::new("env").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let environment = parallel.run([delayed(child, ())]).unwrap();
+    assert!(
+        !environment[0].contains("PARALLEL_WORKER"),
+        "{environment:?}"
+    );
+    assert!(
+        environment[0].contains("OMP_NUM_THREADS="),
+        "{environment:?}"
+    );
+}
+
+#[test]
+fn main_is_not_run_in_a_worker() {
+    // The test harness would run all tests there, and print so.
+    let arguments = on(1)
+        .run([delayed(|()| std::env::args().len(), ())])
+        .unwrap();
+    assert_eq!(arguments, [1]);
+}
+
+#[test]
+fn a_task_may_start_processes_and_threads() {
+    let task = |i: i32| {
+        let text = process::Command::new("echo")
+            .arg(i.to_string())
+            .output()
+            .unwrap()
+            .stdout;
+        std::thread::spawn(move || String::from_utf8(text).unwrap().trim().to_owned())
+            .join()
+            .unwrap()
+    };
+    assert_eq!(on(2).map(task, 0..3).unwrap(), ["0", "1", "2"]);
+}

@@ -1,0 +1,115 @@
+//! What threads alone promise, and the behaviours on them.
+
+use parallel::Threads;
+
+#[path = "behaviours/mod.rs"]
+mod behaviours;
+
+type Here = Threads;
+
+fn here() -> Here {
+    Threads::new()
+}
+
+mod alone {
+    use std::collections::HashSet;
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread::{self, ThreadId};
+
+    use parallel::{Parallel, Task, delayed};
+
+    use crate::tools::with_deadline;
+
+    #[test]
+    fn tasks_and_results_may_borrow() {
+        let names = vec!["Flour".to_owned(), "Yeast".to_owned()];
+        let parallel = Parallel::new(2);
+        let slices: Vec<&str> = parallel
+            .run(names.iter().map(|n| delayed(|n: &String| &n[1..], n)))
+            .unwrap();
+        assert_eq!(slices, ["lour", "east"]);
+        drop(parallel);
+        assert_eq!(names.len(), 2);
+    }
+
+    #[test]
+    fn tasks_may_borrow_mutably() {
+        let mut parts = vec![vec![1], vec![2], vec![3]];
+        let push = |part: &mut Vec<i32>| part.push(0);
+        Parallel::new(2)
+            .run(parts.iter_mut().map(|part| delayed(push, part)))
+            .unwrap();
+        assert_eq!(parts, [[1, 0], [2, 0], [3, 0]]);
+    }
+
+    #[test]
+    fn closures_may_capture() {
+        let (offset, hits) = (10, AtomicUsize::new(0));
+        let add = |i| {
+            hits.fetch_add(1, Ordering::Relaxed);
+            i + offset
+        };
+        assert_eq!(Parallel::new(2).map(add, 0..3).unwrap(), [10, 11, 12]);
+        assert_eq!(hits.into_inner(), 3);
+    }
+
+    #[test]
+    fn one_job_runs_on_the_calling_thread() {
+        let here = thread::current().id();
+        let ids = Parallel::new(1).run((0..9).map(|i| delayed(|_| thread::current().id(), i)));
+        assert_eq!(ids.unwrap(), vec![here; 9]);
+    }
+
+    #[test]
+    fn the_caller_is_one_of_the_threads_and_the_others_stay() {
+        with_deadline(|| {
+            let parallel = Parallel::new(3);
+            let meet = || {
+                let all = Barrier::new(3);
+                let wait = |_| {
+                    all.wait();
+                    thread::current().id()
+                };
+                let ids = parallel.map(wait, 0..3).unwrap();
+                ids.into_iter().collect::<HashSet<ThreadId>>()
+            };
+            let first = meet();
+            assert_eq!(first.len(), 3);
+            assert!(first.contains(&thread::current().id()));
+            for _ in 0..20 {
+                assert_eq!(meet(), first);
+            }
+        });
+    }
+
+    #[test]
+    fn a_task_of_another_type_may_borrow_too() {
+        struct Longest<'a>(&'a [String]);
+        impl<'a> Task for Longest<'a> {
+            type Output = Option<&'a String>;
+            fn call(self) -> Self::Output {
+                self.0.iter().max_by_key(|s| s.len())
+            }
+        }
+        let words = ["a", "bcd", "ef"].map(String::from);
+        let longest = Parallel::new(2).run(words.chunks(2).map(Longest)).unwrap();
+        assert_eq!(longest, [Some(&words[1]), Some(&words[2])]);
+    }
+
+    #[test]
+    fn a_panic_drops_what_others_borrowed_only_after_they_ended() {
+        with_deadline(|| {
+            for _ in 0..200 {
+                let data = vec![1u64; 64];
+                let both = Barrier::new(2);
+                let task = |i| {
+                    both.wait();
+                    assert_ne!(i, 0, "stop");
+                    data.iter().sum::<u64>()
+                };
+                assert!(Parallel::new(2).map(task, 0..2).is_err());
+            }
+        });
+    }
+}
