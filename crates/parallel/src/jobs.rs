@@ -13,6 +13,10 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NJobs(isize);
 
+/// More workers than this nobody gets, whatever number is asked for: each takes a thread here, and many
+/// thousands of them end the program, with a message from the system that says little.
+const MOST_JOBS: usize = 1024;
+
 macro_rules! from_integer {
     ($($integer:ty)*) => { $(
         impl From<$integer> for NJobs {
@@ -34,14 +38,14 @@ impl From<i64> for NJobs {
 }
 
 impl NJobs {
-    /// The number of workers, here and now.
+    /// The number of workers, here and now; `MOST_JOBS` at most.
     ///
     /// # Errors
     /// [`Error::NoJobs`] for 0.
     pub(crate) fn resolve(self) -> Result<usize, Error> {
         match self.0 {
             0 => Err(Error::NoJobs),
-            n @ 1.. => Ok(n.unsigned_abs()),
+            n @ 1.. => Ok(n.unsigned_abs().min(MOST_JOBS)),
             n => Ok(relative_to(n, cpu_share())),
         }
     }
@@ -175,7 +179,7 @@ mod tests {
     #[test]
     fn positive_numbers_are_meant() {
         assert_eq!(NJobs::from(64).resolve().unwrap(), 64);
-        assert_eq!(NJobs::from(u64::MAX).0, isize::MAX);
+        assert_eq!(NJobs::from(u64::MAX).resolve().unwrap(), MOST_JOBS);
         assert!(matches!(NJobs::from(0).resolve(), Err(Error::NoJobs)));
     }
 

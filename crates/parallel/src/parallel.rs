@@ -27,7 +27,8 @@ pub struct Parallel<B = Threads> {
 }
 
 impl Parallel {
-    /// `n_jobs` workers, on threads: -1 is one for each CPU, -2 one fewer, and so on, at least one.
+    /// `n_jobs` workers, on threads: -1 is one for each CPU, -2 one fewer, and so on, at least one. More
+    /// than 1024 nobody gets.
     ///
     /// `n_jobs` bounds one call. Calls made at the same time from several threads each bring a worker
     /// of their own and share the others.
@@ -44,6 +45,8 @@ impl Parallel {
     }
 }
 
+// Where a task borrows what must be owned, the compiler shows the line with the bound on `B` and no more
+// of what it means. So these lines carry a comment that says what to do: it is part of the message.
 impl<B> Parallel<B> {
     /// Runs the tasks elsewhere.
     ///
@@ -106,7 +109,7 @@ impl<B> Parallel<B> {
         I: IntoIterator,
         I::IntoIter: Send,
         I::Item: Task,
-        B: Backend<I::Item>,
+        B: Backend<I::Item>, // In other processes: owned arguments only, no captures, no borrows.
     {
         let (lanes, work) = self.work(tasks, OnFailure::Stop)?;
         let driven = self.backend.drive(lanes, &work);
@@ -138,7 +141,7 @@ impl<B> Parallel<B> {
         I: IntoIterator,
         I::IntoIter: Send,
         I::Item: Task,
-        B: Backend<I::Item>,
+        B: Backend<I::Item>, // In other processes: owned arguments only, no captures, no borrows.
     {
         let (lanes, work) = self.work(tasks, OnFailure::GoOn)?;
         let driven = self.backend.drive(lanes, &work);
@@ -161,7 +164,7 @@ impl<B> Parallel<B> {
         F: FnOnce(I::Item) -> R + Copy + Send,
         I: IntoIterator,
         I::IntoIter: Send,
-        B: Backend<Delayed<F, I::Item>>,
+        B: Backend<Delayed<F, I::Item>>, // In other processes: owned inputs only, no captures.
     {
         self.run(inputs.into_iter().map(move |input| delayed(f, input)))
     }

@@ -9,7 +9,7 @@
 //! before, as `delayed(func, …)`, and only where a copy of that value would have been legal.
 #![allow(unsafe_code)]
 
-use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 
 use super::value::{Value, decode, encode};
 use crate::error::Failure;
@@ -47,11 +47,11 @@ where
     }
     |argument, result| {
         let argument: A = decode(argument)?;
-        // SAFETY: `F` has no bytes that could be uninitialized (asserted above), so any pointer to it
-        // is a valid one. A value of it exists: `entry_point` is reached only from a `Delayed` that
+        // SAFETY: `F` has no bytes to read (asserted above), so an aligned pointer to it is a valid
+        // one. A value of it exists: `entry_point` is reached only from a `Delayed` that
         // holds one, in this process or in the one that sent the name. It is `Copy`, so one more is
         // no stronger than a copy of that one, and `Send + 'static`, so it may be used here and now.
-        let func: F = unsafe { MaybeUninit::uninit().assume_init() };
+        let func = unsafe { NonNull::<F>::dangling().read() };
         encode(&func(argument), result)
     }
 }

@@ -160,9 +160,10 @@ where
         Ok(())
     }
 
-    /// Takes a batch, and one more if it is worth while to be ahead.
+    /// Takes a batch if there is none, or one more if it is worth while to be ahead. One at a time:
+    /// what was taken is sent before the input, which may be slow, is asked again.
     fn refill(&mut self) {
-        while self.batches <= usize::from(self.ahead) {
+        if self.batches <= usize::from(self.ahead) {
             let Some(batch) = self.work.take() else {
                 return;
             };

@@ -111,11 +111,12 @@ where
                     error.lock().get_or_insert(lost);
                 }
             });
-            // A lane that got no worker gave its tasks back. Where there are workers, they go on.
+            // A lane that got no worker gave its tasks back. Where there are workers, they go on; where
+            // there is none, one may get what several took from each other.
             let idle = self.idle.lock().len();
             match error.into_inner() {
                 _ if work.all_taken() => return Ok(()),
-                Some(error) if idle == 0 => return Err(error),
+                Some(error) if idle == 0 && lanes == 1 => return Err(error),
                 _ => lanes = lanes.min(idle.max(1)),
             }
         }

@@ -1,0 +1,190 @@
+//! Programs that look at themselves, or whom the system refuses something.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use parallel::{Error, Parallel, Processes, delayed};
+
+fn processes(n_jobs: i32) -> Parallel<Processes> {
+    Parallel::new(n_jobs).backend(Processes::new())
+}
+
+fn risky(i: u32) -> u32 {
+    match i % 10 {
+        3 => panic!("a panic"),
+        7 => process::abort(),
+        _ => i,
+    }
+}
+
+/// The descriptors, children, threads and shared mappings of this process.
+fn belongings() -> (Vec<PathBuf>, String, usize, String) {
+    let fds = fs::read_dir("/proc/self/fd").unwrap();
+    let fds = fds.filter_map(|fd| fs::read_link(fd.unwrap().path()).ok());
+    // The folder that is being read has a descriptor too.
+    let mut fds: Vec<_> = fds.filter(|target| !target.starts_with("/proc")).collect();
+    fds.sort_unstable();
+    let threads = fs::read_dir("/proc/self/task").unwrap();
+    let threads: Vec<_> = threads.map(|thread| thread.unwrap().path()).collect();
+    let children = threads
+        .iter()
+        .map(|t| fs::read_to_string(t.join("children")).unwrap())
+        .collect();
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let shared = maps.lines().filter(|line| line.contains("memfd")).collect();
+    (fds, children, threads.len(), shared)
+}
+
+pub fn leave_nothing() {
+    let before = belongings();
+    let files = || fs::read_dir(std::env::temp_dir()).unwrap().count();
+    let temporary = files();
+    for round in 0..5 {
+        let parallel = processes(3);
+        assert_eq!(parallel.map(|i| i, 0..100).unwrap().len(), 100);
+        assert_eq!(
+            parallel
+                .outcomes((0..30).map(|i| delayed(risky, i)))
+                .unwrap()
+                .len(),
+            30
+        );
+        assert!(parallel.run((0..30).map(|i| delayed(risky, i))).is_err());
+        let warm = belongings();
+        assert!(!warm.1.is_empty(), "round {round}: workers stay warm");
+        assert_eq!(
+            warm.0.len() - before.0.len(),
+            warm.1.split_whitespace().count() * 4
+        );
+        drop(parallel);
+        assert_eq!(belongings(), before, "round {round}");
+        let threads = Parallel::new(4);
+        threads.map(|i| i, 0..100).unwrap();
+        drop(threads);
+        assert_eq!(belongings(), before, "round {round}");
+    }
+    assert_eq!(files(), temporary, "temporary files");
+}
+
+static INITIALIZED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn initialize() {
+    INITIALIZED.store(true, Ordering::Relaxed);
+}
+
+#[used]
+#[allow(unsafe_code, reason = "this is how C++ has its static objects made")]
+// SAFETY: the section holds addresses of functions that are called before `main`.
+#[unsafe(link_section = ".init_array")]
+static INITIALIZER: extern "C" fn() = initialize;
+
+pub fn initialized() {
+    let there = processes(1)
+        .map(|_| INITIALIZED.load(Ordering::Relaxed), 0..1)
+        .unwrap();
+    assert_eq!(there, [true]);
+}
+
+pub fn removed_executable() {
+    let path = std::env::current_exe().unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "something else").unwrap();
+    assert_eq!(processes(2).map(|i| i + 1, 0..4).unwrap(), [1, 2, 3, 4]);
+}
+
+fn backend_error<R: std::fmt::Debug>(result: Result<R, Error>) -> String {
+    match result {
+        Err(Error::Backend(error)) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn locked_executable() {
+    let path = std::env::current_exe().unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    let parallel = processes(2);
+    let error = backend_error(parallel.map(|i| i, 0..4));
+    assert!(
+        error.contains("Permission denied") && error.contains(path.to_str().unwrap()),
+        "{error}"
+    );
+    // It can be made good.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(parallel.map(|i| i, 0..4).unwrap(), [0, 1, 2, 3]);
+}
+
+fn with_limit<R>(resource: Resource, limit: u64, f: impl FnOnce() -> R) -> R {
+    let before = getrlimit(resource);
+    setrlimit(
+        resource,
+        Rlimit {
+            current: Some(limit),
+            ..before
+        },
+    )
+    .unwrap();
+    let result = f();
+    setrlimit(resource, before).unwrap();
+    result
+}
+
+pub fn no_memory_to_start() {
+    let parallel = processes(1);
+    // Workers inherit the limit, and have not even room for their code. A call in this process needs
+    // little: with one job there is no new thread.
+    let error = with_limit(Resource::As, 2 << 20, || {
+        backend_error(parallel.map(|i| i, 0..4))
+    });
+    assert!(error.contains("worker process"), "{error}");
+    assert_eq!(parallel.map(|i| i, 0..4).unwrap(), [0, 1, 2, 3]);
+}
+
+pub fn few_descriptors() {
+    let open = fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+    let (mut refused, mut served) = (0, 0);
+    for more in 0..60 {
+        let parallel = processes(4);
+        let result = with_limit(Resource::Nofile, open + more, || {
+            parallel.map(|i| i, 0..2000)
+        });
+        match result {
+            Ok(results) => {
+                assert!(results.into_iter().eq(0..2000));
+                served += 1;
+            }
+            Err(Error::Backend(error)) => {
+                assert!(error.to_string().contains("ulimit -n"), "{error}");
+                assert_eq!(served, 0, "{more} more were too few, fewer were enough");
+                refused += 1;
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+        assert!(
+            parallel.map(|i| i, 0..50).unwrap().into_iter().eq(0..50),
+            "and well afterwards"
+        );
+    }
+    assert!(
+        refused > 0 && served > 0,
+        "{refused} refused, {served} served"
+    );
+}
+
+pub fn no_threads() {
+    // Root may have as many as it likes, so the limit is the address space: no room for a stack.
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let size = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmSize:"))
+        .unwrap();
+    let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
+    let results = with_limit(Resource::As, (size + 1024) << 10, || {
+        Parallel::new(8).map(|i| i, 0..1000)
+    });
+    assert!(results.unwrap().into_iter().eq(0..1000));
+}

@@ -1,0 +1,84 @@
+//! What shows only from outside of a program: what is left when it has ended, by whatever way, and
+//! what it says when the system refuses something.
+//!
+//! Not a usual test harness: this executable plays the programs under test itself, when it is started
+//! with the name of a role, so that nothing else runs in them.
+
+mod limits;
+mod parent;
+mod stage;
+
+use std::panic::catch_unwind;
+use std::process::ExitCode;
+
+/// A name and what to do.
+type Named = (&'static str, fn());
+
+const TESTS: &[Named] = &[
+    (
+        "a_killed_parent_leaves_nothing",
+        parent::a_killed_parent_leaves_nothing,
+    ),
+    ("a_call_leaves_nothing", || stage::play("leave_nothing")),
+    ("static_initializers_have_run_in_workers", || {
+        stage::play("initialized")
+    }),
+    (
+        "what_tasks_print_is_out_when_the_call_returns",
+        parent::what_tasks_print_is_out,
+    ),
+    ("a_replaced_executable_does_not_matter", || {
+        stage::play_as_copy("removed_executable")
+    }),
+    ("an_executable_that_cannot_start_is_told", || {
+        stage::play_as_copy("locked_executable")
+    }),
+    ("workers_that_cannot_come_up_are_told", || {
+        stage::play("no_memory_to_start")
+    }),
+    ("running_out_of_descriptors_is_told", || {
+        stage::play("few_descriptors")
+    }),
+    ("threads_that_cannot_start_are_done_without", || {
+        stage::play("no_threads")
+    }),
+    (
+        "a_mark_that_somebody_set_is_refused",
+        parent::a_mark_that_somebody_set_is_refused,
+    ),
+];
+
+const ROLES: &[Named] = &[
+    ("start_workers_and_wait", parent::start_workers_and_wait),
+    ("print_in_pieces", parent::print_in_pieces),
+    ("leave_nothing", limits::leave_nothing),
+    ("initialized", limits::initialized),
+    ("removed_executable", limits::removed_executable),
+    ("locked_executable", limits::locked_executable),
+    ("no_memory_to_start", limits::no_memory_to_start),
+    ("few_descriptors", limits::few_descriptors),
+    ("no_threads", limits::no_threads),
+];
+
+fn main() -> ExitCode {
+    if let Ok(role) = std::env::var(stage::ROLE) {
+        let (_, play) = ROLES
+            .iter()
+            .find(|(name, _)| *name == role)
+            .expect("a role");
+        play();
+        return ExitCode::SUCCESS;
+    }
+    let filter = std::env::args().nth(1).filter(|arg| !arg.starts_with('-'));
+    let chosen = TESTS
+        .iter()
+        .filter(|(name, _)| filter.as_ref().is_none_or(|f| name.contains(f)));
+    let (mut passed, mut failed) = (0, 0);
+    for (name, test) in chosen {
+        let ok = catch_unwind(test).is_ok();
+        println!("test {name} ... {}", if ok { "ok" } else { "FAILED" });
+        *if ok { &mut passed } else { &mut failed } += 1;
+    }
+    println!("\ntest result: {passed} passed; {failed} failed");
+    ExitCode::from(u8::from(failed > 0))
+}
