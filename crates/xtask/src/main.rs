@@ -1,2 +1,34 @@
-//! .
-fn main() {}
+//! The chores of this workspace: `cargo xtask test | bench | docs`.
+
+mod chores;
+mod step;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <chore>
+
+  test     everything that must hold before a change is accepted
+  bench    the benchmarks; what follows goes to `cargo bench -p bench`
+  docs     the reference (cargo doc) and the book (mdbook)";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let steps = match arguments.as_slice() {
+        ["test"] => chores::test(),
+        ["bench", options @ ..] => Ok(vec![chores::bench(options)]),
+        ["docs"] => Ok(chores::docs()),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match steps.and_then(|steps| step::run_all(&steps)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}

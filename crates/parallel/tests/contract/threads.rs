@@ -23,7 +23,7 @@ mod alone {
 
     #[test]
     fn tasks_and_results_may_borrow() {
-        let names = vec!["Flour".to_owned(), "Yeast".to_owned()];
+        let names = ["Flour", "Yeast"].map(str::to_owned);
         let parallel = Parallel::new(2);
         let slices: Vec<&str> = parallel
             .run(names.iter().map(|n| delayed(|n: &String| &n[1..], n)))

@@ -106,7 +106,7 @@ fn backend_error<R: std::fmt::Debug>(result: Result<R, Error>) -> String {
 
 pub fn locked_executable() {
     let path = std::env::current_exe().unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     let parallel = processes(2);
     let error = backend_error(parallel.map(|i| i, 0..4));
     assert!(

@@ -19,28 +19,30 @@ const TESTS: &[Named] = &[
         "a_killed_parent_leaves_nothing",
         parent::a_killed_parent_leaves_nothing,
     ),
-    ("a_call_leaves_nothing", || stage::play("leave_nothing")),
+    ("a_call_leaves_nothing", || {
+        stage::play("leave_nothing");
+    }),
     ("static_initializers_have_run_in_workers", || {
-        stage::play("initialized")
+        stage::play("initialized");
     }),
     (
         "what_tasks_print_is_out_when_the_call_returns",
         parent::what_tasks_print_is_out,
     ),
     ("a_replaced_executable_does_not_matter", || {
-        stage::play_as_copy("removed_executable")
+        stage::play_as_copy("removed_executable");
     }),
     ("an_executable_that_cannot_start_is_told", || {
-        stage::play_as_copy("locked_executable")
+        stage::play_as_copy("locked_executable");
     }),
     ("workers_that_cannot_come_up_are_told", || {
-        stage::play("no_memory_to_start")
+        stage::play("no_memory_to_start");
     }),
     ("running_out_of_descriptors_is_told", || {
-        stage::play("few_descriptors")
+        stage::play("few_descriptors");
     }),
     ("threads_that_cannot_start_are_done_without", || {
-        stage::play("no_threads")
+        stage::play("no_threads");
     }),
     (
         "a_mark_that_somebody_set_is_refused",

@@ -9,11 +9,11 @@ use parallel::{Parallel, Processes, delayed};
 
 use crate::stage;
 
-/// A task that starts a process of its own, says who both are, and goes on for ever.
+/// A task that starts a process of its own, says who both are, and waits for it, as good as for ever.
 fn settle(_: u32) {
-    let child = Command::new("sleep").arg("1000").spawn().unwrap();
+    let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
     println!("{} {}", process::id(), child.id());
-    stage::park_forever();
+    child.wait().unwrap();
 }
 
 pub fn start_workers_and_wait() {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -79,11 +78,4 @@ pub fn wait_for_end(pid: Pid) -> bool {
         return true;
     };
     poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&DEADLINE)).unwrap() == 1
-}
-
-/// Something to wait for within a role.
-pub fn park_forever() -> ! {
-    loop {
-        std::thread::park_timeout(Duration::MAX);
-    }
 }

@@ -98,7 +98,7 @@ mod tests {
         let name = image.name_of(entry).expect("it is in this executable");
         assert_eq!(
             image.entry_named(name).map(|f| f as usize),
-            Some(entry as usize)
+            Some(entry as EntryPoint as usize)
         );
     }
 
@@ -109,6 +109,6 @@ mod tests {
             assert!(image.entry_named(name).is_none(), "{name:#x}");
         }
         // The C library is a shared object: its functions are not the executable's.
-        assert!(!image.has_code_at(libc::getpid as usize));
+        assert!(!image.has_code_at(libc::getpid as *const () as usize));
     }
 }

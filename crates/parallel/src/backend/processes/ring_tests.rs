@@ -72,7 +72,7 @@ mod loom {
     fn every_byte_arrives_and_nobody_sleeps_for_ever() {
         const BYTES: &[u8] = &[1, 2, 3];
         let mut builder = Builder::new();
-        builder.preemption_bound = Some(3);
+        builder.preemption_bound = Some(5);
         builder.check(|| {
             let memory = Arc::new(Memory {
                 positions: Positions::default(),

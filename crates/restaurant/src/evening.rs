@@ -1,0 +1,134 @@
+//! `restaurant`: one evening, from the menu to the summary.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use parallel::{BatchSize, Error, Parallel, Processes, Sequential, Threads};
+use restaurant::fault::Fault;
+use restaurant::kitchen::{Kitchen, prepare_dish};
+use restaurant::menu::Menu;
+use restaurant::order::Order;
+use restaurant::output::{Slip, Telling, Trouble};
+use restaurant::service::Service;
+
+use crate::cli::{Evening, Place};
+use crate::guests::Guests;
+use crate::{Refusal, complain, no_cooks};
+
+/// Serves everybody who orders something that is on the menu.
+pub(crate) fn serve(evening: &Evening) -> Result<ExitCode, Refusal> {
+    let (menu, faults) = menu(evening.menu.as_deref())?;
+    let guests = Guests::invite(evening, &menu)?;
+    let kitchen = Kitchen {
+        telling: if evening.quiet {
+            Telling::Quiet
+        } else {
+            Telling::suitable()
+        },
+        cook_time: evening.cook_time,
+    };
+
+    let mut complaints = 0;
+    let mut found = |fault: Fault| {
+        complaints += 1;
+        complain(fault);
+    };
+    faults.into_iter().for_each(&mut found);
+    let orders = guests
+        .orders
+        .filter_map(|order| order.map_err(&mut found).ok());
+    let service = cook(evening, &kitchen, guests.batch_size, orders).map_err(no_cooks)?;
+    for spoiled in &service.spoiled {
+        complain(spoiled);
+    }
+
+    let told = match &service.trouble {
+        Some(trouble) => Err(trouble.clone()),
+        None => tell(evening, &service, guests.seed),
+    };
+    match told {
+        Err(Trouble::Closed) => Ok(ExitCode::SUCCESS),
+        Err(trouble) => {
+            complain(format_args!("error: {trouble}"));
+            Ok(ExitCode::FAILURE)
+        }
+        Ok(()) if complaints > 0 || !service.spoiled.is_empty() => Ok(ExitCode::FAILURE),
+        Ok(()) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn menu(path: Option<&Path>) -> Result<(Menu, Vec<Fault>), Refusal> {
+    let Some(path) = path else {
+        return Ok((Menu::default(), Vec::new()));
+    };
+    let name = path.to_string_lossy();
+    let text = fs::read_to_string(path)
+        .map_err(|error| format!("cannot read the menu from {name}: {error}"))?;
+    Menu::from_toml(&text, &name).map_err(|fault| fault.to_string())
+}
+
+/// The same call wherever the cooks work.
+fn cook(
+    evening: &Evening,
+    kitchen: &Kitchen,
+    batch_size: BatchSize,
+    orders: impl Iterator<Item = Order> + Send,
+) -> Result<Service, Error> {
+    let cooks = Parallel::new(evening.jobs).batch_size(batch_size);
+    match evening.backend {
+        Place::Sequential => {
+            let cooks = cooks.backend(Sequential::new());
+            Service::run(&cooks, kitchen, prepare_dish, orders)
+        }
+        Place::Threads => {
+            let cooks = cooks.backend(Threads::new());
+            Service::run(&cooks, kitchen, prepare_dish, orders)
+        }
+        Place::Processes => {
+            let cooks = cooks.backend(Processes::new());
+            Service::run(&cooks, kitchen, prepare_dish, orders)
+        }
+    }
+}
+
+/// The article's last loop, and the summary.
+fn tell(evening: &Evening, service: &Service, seed: Option<u64>) -> Result<(), Trouble> {
+    if !evening.quiet {
+        let slip = Slip::new(Telling::suitable());
+        for dish in &service.served {
+            slip.say(format_args!("{}", dish.line));
+        }
+        slip.say(format_args!(""));
+        slip.finish()?;
+    }
+    let slip = Slip::new(Telling::Gathered);
+    let (wall, one_cook) = (service.wall_time, service.one_cook());
+    slip.say(format_args!("dishes     {}", service.served.len()));
+    slip.say(format_args!("cooks      {}", cooks(evening)));
+    slip.say(format_args!("wall time  {wall:.1?}"));
+    slip.say(format_args!("one cook   {one_cook:.1?}"));
+    let speed_up = one_cook.as_secs_f64() / wall.as_secs_f64();
+    let hint = if evening.cook_time.is_zero() {
+        ", with nothing to cook: try --cook-time 2ms"
+    } else {
+        ""
+    };
+    slip.say(format_args!("speed-up   {speed_up:.2}{hint}"));
+    if let Some(seed) = seed {
+        slip.say(format_args!("seed       {seed}"));
+    }
+    slip.finish()
+}
+
+fn cooks(evening: &Evening) -> String {
+    let jobs = match evening.jobs {
+        jobs if jobs < 0 => format!("--jobs {jobs}"),
+        jobs => jobs.to_string(),
+    };
+    match evening.backend {
+        Place::Sequential => "1, sequential".to_owned(),
+        Place::Threads => format!("{jobs}, on threads"),
+        Place::Processes => format!("{jobs}, in processes"),
+    }
+}

@@ -1,0 +1,180 @@
+//! Lines on standard output: live on a terminal, in pieces elsewhere, and always whole.
+//!
+//! Several cooks write at once, in one process or in several. Whole lines need no lock between them:
+//! each write is at most [`PIECE`] bytes and ends with a line, and the kernel does not mix such
+//! writes, neither in a pipe nor in a file.
+
+use std::cell::RefCell;
+use std::fmt::{self, Write as _};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+/// A pipe takes so many bytes at once or none of them: `PIPE_BUF`, see pipe(7).
+pub const PIECE: usize = 4096;
+
+/// The lines about most orders take no more.
+const USUAL: usize = 1024;
+
+/// How the steps are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Telling {
+    /// Not at all.
+    Quiet,
+    /// A dish at a time, for a file or a pipe.
+    Gathered,
+    /// As they happen, for somebody who is watching.
+    Live,
+}
+
+impl Telling {
+    /// What suits standard output as it is.
+    ///
+    /// ```
+    /// # use restaurant::output::Telling;
+    /// assert_ne!(Telling::suitable(), Telling::Quiet);
+    /// ```
+    #[must_use]
+    pub fn suitable() -> Self {
+        if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+            Self::Live
+        } else {
+            Self::Gathered
+        }
+    }
+}
+
+/// Why standard output takes no more lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trouble {
+    /// The reader has gone, as `head` does when it has enough. No reason to complain.
+    Closed,
+    /// Anything else, such as a full disk.
+    Failed(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => write!(f, "the reader of standard output has gone"),
+            Self::Failed(why) => write!(f, "cannot write to standard output: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// The slip of paper on which the lines about one order are written down. It goes to the cook with
+/// the order, to another process too, and so the lines of an order stay together.
+///
+/// ```
+/// use restaurant::output::{Slip, Telling};
+///
+/// let slip = Slip::new(Telling::Quiet);
+/// slip.say(format_args!("Seasoning Cooked {}...", "Flour"));
+/// assert!(slip.finish().is_ok());
+/// ```
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Slip {
+    telling: Telling,
+    /// Several steps of a lazy chain write in turn.
+    page: RefCell<Page>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Page {
+    lines: String,
+    /// The first one. Nothing is written after it.
+    trouble: Option<Trouble>,
+}
+
+impl Slip {
+    /// An empty one.
+    #[must_use]
+    pub fn new(telling: Telling) -> Self {
+        Self {
+            telling,
+            page: RefCell::new(Page {
+                lines: String::new(),
+                trouble: None,
+            }),
+        }
+    }
+
+    /// Adds a line, which shall be shorter than [`PIECE`]. If it cannot be written, `finish` says so.
+    pub fn say(&self, line: fmt::Arguments<'_>) {
+        if self.telling == Telling::Quiet {
+            return;
+        }
+        let mut page = self.page.borrow_mut();
+        let before = page.lines.len();
+        if before > 0 && page.lines.capacity() < USUAL {
+            page.lines.reserve(USUAL);
+        }
+        page.lines.write_fmt(line).expect("a String takes any text");
+        page.lines.push('\n');
+        let now = page.lines.len();
+        match self.telling {
+            Telling::Live => page.write_out(now),
+            _ if now > PIECE => page.write_out(before),
+            _ => {}
+        }
+    }
+
+    /// Writes what is not written yet.
+    ///
+    /// # Errors
+    /// If any line could not be written.
+    pub fn finish(self) -> Result<(), Trouble> {
+        let mut page = self.page.into_inner();
+        let rest = page.lines.len();
+        page.write_out(rest);
+        page.trouble.map_or(Ok(()), Err)
+    }
+}
+
+impl Page {
+    /// Writes the first `n` bytes, which are whole lines.
+    fn write_out(&mut self, n: usize) {
+        if self.trouble.is_none() {
+            self.trouble = write_all(&self.lines.as_bytes()[..n]).err();
+        }
+        self.lines.drain(..n);
+    }
+}
+
+/// Not by way of `std::io::stdout`, which keeps a part of what it could not write, and gives up when
+/// somebody made the pipe non-blocking.
+fn write_all(mut bytes: &[u8]) -> Result<(), Trouble> {
+    let stdout = rustix::stdio::stdout();
+    while !bytes.is_empty() {
+        match rustix::io::write(stdout, bytes) {
+            Ok(n) => bytes = &bytes[n..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                // Whatever comes of waiting, the next write tells.
+                let _ = poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None);
+            }
+            Err(Errno::PIPE) => return Err(Trouble::Closed),
+            Err(error) => return Err(Trouble::Failed(error.to_string())),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the reader of standard output has gone: nobody needs to cook any more.
+///
+/// ```
+/// assert!(!restaurant::output::closed());
+/// ```
+#[must_use]
+pub fn closed() -> bool {
+    let stdout = rustix::stdio::stdout();
+    let mut asked = [PollFd::new(&stdout, PollFlags::empty())];
+    let at_once = Timespec::default();
+    poll(&mut asked, Some(&at_once)).is_ok()
+        && asked[0]
+            .revents()
+            .intersects(PollFlags::ERR | PollFlags::HUP)
+}

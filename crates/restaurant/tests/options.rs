@@ -1,0 +1,158 @@
+//! The command line.
+
+mod common;
+
+use common::{BACKENDS, run, steps, text};
+
+#[test]
+fn the_same_seed_gives_the_same_orders() {
+    let ordered = |args: &[&str]| {
+        let output = run(&[args, &["--backend", "sequential"]].concat(), "", 0);
+        (
+            steps(&output).to_owned(),
+            text(&output.stdout).lines().last().unwrap().to_owned(),
+        )
+    };
+    let (first, seed) = ordered(&[]);
+    let seed = seed.strip_prefix("seed       ").unwrap();
+    assert_eq!(ordered(&["--seed", seed]).0, first);
+    assert_eq!(ordered(&["--seed", "1"]).0, ordered(&["--seed", "1"]).0);
+    assert_ne!(
+        ordered(&["--seed", "1", "--customers", "30"]),
+        ordered(&["--seed", "2", "--customers", "30"])
+    );
+}
+
+#[test]
+fn by_default_one_to_ten_customers_come() {
+    for seed in 0..20 {
+        let output = run(&["--quiet", "--seed", &seed.to_string()], "", 0);
+        let dishes = text(&output.stdout).lines().next().unwrap();
+        let dishes: u32 = dishes.strip_prefix("dishes     ").unwrap().parse().unwrap();
+        assert!((1..=10).contains(&dishes), "{dishes}");
+    }
+}
+
+#[test]
+fn any_number_of_cooks_will_do_but_none() {
+    for backend in BACKENDS {
+        for jobs in ["1", "2", "7", "-1", "-2", "-1000"] {
+            run(
+                &["--backend", backend, "--jobs", jobs, "--customers", "5"],
+                "",
+                0,
+            );
+        }
+        let output = run(&["--backend", backend, "--jobs", "0"], "", 2);
+        assert_eq!(
+            text(&output.stderr),
+            "error: --jobs 0: n_jobs is 0: ask for a number of workers, or for -1 to use every CPU\n"
+        );
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn cooking_takes_cpu_time() {
+    for backend in BACKENDS {
+        let args = [
+            "--quiet",
+            "--customers",
+            "4",
+            "--cook-time",
+            "1ms",
+            "--backend",
+            backend,
+        ];
+        let output = run(&args, "", 0);
+        let summary = text(&output.stdout);
+        let one_cook = summary
+            .lines()
+            .find_map(|line| line.strip_prefix("one cook   "));
+        let one_cook: f64 = one_cook
+            .unwrap()
+            .strip_suffix("ms")
+            .unwrap()
+            .parse()
+            .unwrap();
+        // Four dishes of five ingredients at least.
+        assert!(one_cook >= 20.0, "{summary}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_told_and_nobody_is_served() {
+    for (args, told) in [
+        (["--cook-time", "2"].as_slice(), "the unit is missing"),
+        (
+            &["--cook-time", "2 parsecs"],
+            "write a number and a unit, as in 300us, 2ms or 1.5s",
+        ),
+        (&["--cook-time=-2ms"], "write a number and a unit"),
+        (&["--jobs", "many"], "invalid value 'many' for '--jobs <N>'"),
+        (&["--jobs", "1001"], "1001 is not in"),
+        (
+            &["--backend", "spark"],
+            "[possible values: sequential, threads, processes]",
+        ),
+        (&["--customers", "-1"], "unexpected argument '-1'"),
+        (
+            &["--customers", "3", "--orders", "-"],
+            "cannot be used with",
+        ),
+        (&["--seed", "3", "--orders", "-"], "cannot be used with"),
+        (&["--seeds", "3"], "'--seed'"),
+        (&["compare", "--customers", "0"], "0 is not in 1.."),
+    ] {
+        let output = run(args, "", 2);
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains(told), "{args:?}: {stderr}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn compare_prints_a_table_of_all_backends() {
+    let output = run(
+        &[
+            "compare",
+            "--customers",
+            "6",
+            "--cook-time",
+            "100us",
+            "--jobs",
+            "2",
+        ],
+        "",
+        0,
+    );
+    assert!(output.stderr.is_empty());
+    let rows: Vec<Vec<_>> = text(&output.stdout)
+        .lines()
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert_eq!(
+        rows[0],
+        [
+            "Feature",
+            "Plain loop",
+            "Sequential",
+            "Threads",
+            "Processes"
+        ]
+    );
+    let features: Vec<_> = rows.iter().skip(2).map(|row| row[0]).collect();
+    assert_eq!(
+        features,
+        [
+            "Concurrency model",
+            "Wall time",
+            "Speed-up over plain loop",
+            "Overhead per order",
+            "Time to start",
+            "Memory of the parent",
+            "Memory of the workers"
+        ]
+    );
+    assert!(rows.last().unwrap()[4].ends_with("2 workers"), "{rows:?}");
+}

@@ -1,0 +1,88 @@
+//! What each chore consists of.
+
+use std::path::PathBuf;
+
+use crate::step::{Step, root};
+
+/// Everything that must hold before a change is accepted, the quick steps first.
+pub(crate) fn test() -> Result<Vec<Step>, String> {
+    let target = target_dir()?;
+    let mut steps = vec![
+        Step::cargo("format", "fmt --all --check"),
+        Step::cargo("clippy", "clippy --workspace --all-targets -- -D warnings"),
+        Step::cargo(
+            "clippy, explicit-init",
+            "clippy -p parallel --features explicit-init --all-targets -- -D warnings",
+        ),
+        Step::cargo("tests", "test --workspace"),
+        Step::cargo(
+            "tests, explicit-init",
+            "test -p parallel --features explicit-init --test explicit_init",
+        ),
+        // Another configuration of every crate: beside the rest, it would have all of it built again.
+        Step::cargo("model checks", "test -p parallel --lib --release loom")
+            .env("RUSTFLAGS", "--cfg loom")
+            .env(
+                "CARGO_TARGET_DIR",
+                target.join("loom").display().to_string(),
+            ),
+        Step::cargo("reference", "doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings"),
+        Step::cargo(
+            "release build",
+            "build --workspace --bins --examples --release",
+        ),
+    ];
+    let built = target.join("release");
+    for example in examples()? {
+        let program = built.join("examples").join(&example);
+        steps.push(Step::new(format!("example {example}"), program, ""));
+    }
+    for backend in ["sequential", "threads", "processes"] {
+        steps.push(Step::new(
+            format!("restaurant on {backend}"),
+            built.join("restaurant"),
+            &format!("--backend {backend} --customers 5 --seed 1"),
+        ));
+    }
+    Ok(steps)
+}
+
+/// The benchmarks.
+pub(crate) fn bench(options: &[&str]) -> Step {
+    Step::cargo("benchmarks", "bench -p bench").arguments(options)
+}
+
+/// The reference and the book.
+pub(crate) fn docs() -> Vec<Step> {
+    vec![
+        Step::cargo("reference", "doc --workspace --no-deps"),
+        Step::new("book", "mdbook", "build docs").if_missing("`cargo install mdbook` brings it"),
+    ]
+}
+
+/// The names of the programs in `examples/`. One that no manifest lists is not built, so running it
+/// fails.
+fn examples() -> Result<Vec<String>, String> {
+    let folder = root().join("examples");
+    let cannot_read = |error| format!("cannot read {}: {error}", folder.display());
+    let mut names = Vec::new();
+    for entry in folder.read_dir().map_err(cannot_read)? {
+        let path = entry.map_err(cannot_read)?.path();
+        if path.extension().is_some_and(|extension| extension == "rs")
+            && let Some(name) = path.file_stem()
+        {
+            names.push(name.to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Where cargo puts what it builds: this program is in `<target>/debug`.
+fn target_dir() -> Result<PathBuf, String> {
+    let here = std::env::current_exe().map_err(|error| format!("cannot find myself: {error}"))?;
+    let target = here.ancestors().nth(2);
+    target
+        .map(PathBuf::from)
+        .ok_or_else(|| format!("{} is in no target folder", here.display()))
+}
