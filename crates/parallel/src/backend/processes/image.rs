@@ -53,7 +53,8 @@ impl Image {
         Some(unsafe { std::mem::transmute::<usize, EntryPoint>(address) })
     }
 
-    fn has_code_at(&self, address: usize) -> bool {
+    /// Whether the code at this address is the executable's own.
+    pub(super) fn has_code_at(&self, address: usize) -> bool {
         self.text.iter().any(|text| text.contains(&address))
     }
 }

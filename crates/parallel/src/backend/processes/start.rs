@@ -20,6 +20,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::image::Image;
 use super::worker;
 use crate::error::BackendError;
 
@@ -29,21 +30,24 @@ pub(super) const MARK: &str = "PARALLEL_WORKER";
 /// Whether a process of this executable that carries the mark becomes a worker.
 static TURNS_ASIDE: AtomicBool = AtomicBool::new(false);
 
-/// Whether workers can be started here.
+/// Whether workers can be started here: this executable, started again, would come by here.
 pub(super) fn check() -> Result<(), BackendError> {
     #[cfg(not(feature = "explicit-init"))]
     // The linker keeps the constructor because it is mentioned here.
     std::hint::black_box(&constructor::BEFORE_MAIN);
-    if TURNS_ASIDE.load(Ordering::Relaxed) {
+    let refusal = if !Image::of_this_process().has_code_at(check as *const () as usize) {
+        "worker processes cannot be started from within a shared library: a worker is this executable \
+         started again, and it would run its `main`. Compile the crate into the program"
+    } else if TURNS_ASIDE.load(Ordering::Relaxed) {
         return Ok(());
-    }
-    Err(BackendError::new(if cfg!(feature = "explicit-init") {
+    } else if cfg!(feature = "explicit-init") {
         "worker processes need `parallel::init()` as the first line of `main`: the crate was built with \
          the feature `explicit-init`, and it was not called"
     } else {
-        "worker processes cannot be started from here: this code was not started as part of an \
-         executable that has run its static initializers, or it runs with raised privileges (setuid)"
-    }))
+        "worker processes cannot be started by a program that runs with raised privileges (setuid): \
+         nobody's environment shall tell it what to do"
+    };
+    Err(BackendError::new(refusal))
 }
 
 /// Makes this process a worker if it was started as one, and does not return then.
