@@ -14,6 +14,7 @@
 //! ```
 
 mod backend;
+mod batch_end;
 mod delayed;
 mod error;
 mod jobs;
@@ -29,6 +30,7 @@ pub use crate::backend::Processes;
 #[cfg(all(target_os = "linux", feature = "explicit-init"))]
 pub use crate::backend::init;
 pub use crate::backend::{Backend, Sequential, Threads};
+pub use crate::batch_end::at_batch_end;
 pub use crate::delayed::{Delayed, Portable, Task, delayed};
 pub use crate::error::{BackendError, Error, Failure, Outcome, PanicBacktrace, TaskError};
 pub use crate::jobs::{NJobs, cpu_share};

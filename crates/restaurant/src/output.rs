@@ -1,18 +1,23 @@
 //! Lines on standard output: live on a terminal, in pieces elsewhere, and always whole.
 //!
 //! Several cooks write at once, in one process or in several. Whole lines need no lock between them:
-//! each write is at most [`PIECE`] bytes and ends with a line, and the kernel does not mix such
-//! writes, neither in a pipe nor in a file.
+//! each write ends with a line, and the kernel does not mix writes, neither in a file nor, up to
+//! [`PIECE`] bytes, in a pipe.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
+use std::sync::OnceLock;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 /// A pipe takes so many bytes at once or none of them: `PIPE_BUF`, see pipe(7).
 pub const PIECE: usize = 4096;
+
+/// Into a file more goes at once: writers take turns there, however much each has.
+const FILE_PIECE: usize = 1 << 16;
 
 /// The lines about most orders take no more.
 const USUAL: usize = 1024;
@@ -22,7 +27,7 @@ const USUAL: usize = 1024;
 pub enum Telling {
     /// Not at all.
     Quiet,
-    /// A dish at a time, for a file or a pipe.
+    /// In pieces, for a file or a pipe.
     Gathered,
     /// As they happen, for somebody who is watching.
     Live,
@@ -114,33 +119,79 @@ impl Slip {
         }
         page.lines.write_fmt(line).expect("a String takes any text");
         page.lines.push('\n');
-        let now = page.lines.len();
-        match self.telling {
-            Telling::Live => page.write_out(now),
-            _ if now > PIECE => page.write_out(before),
-            _ => {}
+        if self.telling == Telling::Live {
+            page.write_out();
         }
     }
 
-    /// Writes what is not written yet.
+    /// Hands over what is not written yet. It goes out with the lines about the cook's other dishes, at
+    /// the end of the batch at the latest.
     ///
     /// # Errors
-    /// If any line could not be written.
+    /// If any line could not be written, of this slip or of one before it.
     pub fn finish(self) -> Result<(), Trouble> {
-        let mut page = self.page.into_inner();
-        let rest = page.lines.len();
-        page.write_out(rest);
-        page.trouble.map_or(Ok(()), Err)
+        let page = self.page.into_inner();
+        page.trouble.map_or(Ok(()), Err)?;
+        let (first, trouble) = TRAY.with_borrow_mut(|tray| {
+            let first = tray.lines.is_empty();
+            tray.add(&page.lines);
+            (first, tray.trouble.take())
+        });
+        if first {
+            parallel::at_batch_end(|| TRAY.with_borrow_mut(Tray::write_out));
+        }
+        trouble.map_or(Ok(()), Err)
     }
 }
 
-impl Page {
-    /// Writes the first `n` bytes, which are whole lines.
-    fn write_out(&mut self, n: usize) {
-        if self.trouble.is_none() {
-            self.trouble = write_all(&self.lines.as_bytes()[..n]).err();
+thread_local! {
+    static TRAY: RefCell<Tray> = const { RefCell::new(Tray { lines: String::new(), trouble: None }) };
+}
+
+/// Where the slips of one cook gather.
+struct Tray {
+    lines: String,
+    /// The first one, until somebody asks.
+    trouble: Option<Trouble>,
+}
+
+impl Tray {
+    fn add(&mut self, lines: &str) {
+        if self.lines.len() + lines.len() <= piece() {
+            return self.lines.push_str(lines);
         }
-        self.lines.drain(..n);
+        for line in lines.split_inclusive('\n') {
+            if self.lines.len() + line.len() > piece() {
+                self.write_out();
+            }
+            self.lines.push_str(line);
+        }
+    }
+
+    fn write_out(&mut self) {
+        let written = write_all(self.lines.as_bytes());
+        self.trouble = self.trouble.take().or(written.err());
+        self.lines.clear();
+    }
+}
+
+/// How many bytes are written at once: as many as stay together.
+fn piece() -> usize {
+    static PIECE_HERE: OnceLock<usize> = OnceLock::new();
+    *PIECE_HERE.get_or_init(|| {
+        let stdout = rustix::fs::fstat(rustix::stdio::stdout());
+        let is_file =
+            stdout.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::RegularFile);
+        if is_file { FILE_PIECE } else { PIECE }
+    })
+}
+
+impl Page {
+    fn write_out(&mut self) {
+        if self.trouble.is_none() {
+            self.trouble = write_all(self.lines.as_bytes()).err();
+        }
+        self.lines.clear();
     }
 }
 

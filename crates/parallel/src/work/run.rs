@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::{Batch, Work};
+use crate::batch_end::Batches;
 use crate::delayed::Task;
 use crate::panics;
 
@@ -35,9 +36,11 @@ impl<T: Task> Work<'_, T> {
     /// # Ok::<(), parallel::Error>(())
     /// ```
     pub fn run_here(&self) {
+        let batches = Batches::begin();
         while let Some(batch) = self.take() {
             let (tasks, start) = (batch.len(), Instant::now());
             self.run_batch(batch);
+            batches.end_of_batch();
             self.measured(tasks, start.elapsed());
         }
     }

@@ -16,6 +16,7 @@ use super::link::{Link, Side};
 use super::memory::Memory;
 use super::ring::{Corrupt, DATA, SPACE};
 use super::start::MARK;
+use crate::batch_end::Batches;
 use crate::error::Failure;
 use crate::wire::frame::{HEADER, Header, Inbox, Kind, MAX_PAYLOAD};
 use crate::{jobs, panics, wire};
@@ -91,6 +92,7 @@ struct Worker {
     frame: Vec<u8>,
     /// When the first task of this batch started, put off by the time since in which it waited.
     batch_start: Option<Instant>,
+    batches: Batches,
 }
 
 impl Worker {
@@ -101,6 +103,7 @@ impl Worker {
             inbox: Inbox::default(),
             frame: Vec::new(),
             batch_start: None,
+            batches: Batches::begin(),
         }
     }
 
@@ -122,7 +125,10 @@ impl Worker {
     /// Runs a task, unless it has been revoked, and sends what came of it.
     fn serve_task(&mut self, task: Header, argument: Range<usize>) -> Result<(), Lost> {
         if !self.link.memory().control().claim(task.generation) {
-            self.batch_start = None;
+            // The rest of the batch has been revoked.
+            if self.batch_start.take().is_some() {
+                self.end_batch();
+            }
             return Ok(());
         }
         let batch_start = *self.batch_start.get_or_insert_with(Instant::now);
@@ -132,8 +138,7 @@ impl Worker {
             let nanos = batch_start.elapsed().as_nanos().max(1);
             word = u64::try_from(nanos).unwrap_or(u64::MAX);
             self.batch_start = None;
-            // What the tasks printed is out before their call returns, whole line or not.
-            let _ = io::stdout().flush();
+            self.end_batch();
         }
         let header = Header {
             kind,
@@ -147,6 +152,12 @@ impl Worker {
             self.link.announce();
         }
         Ok(())
+    }
+
+    /// What the tasks left to do is done, and what they printed is out, before their call returns.
+    fn end_batch(&self) {
+        self.batches.end_of_batch();
+        let _ = io::stdout().flush();
     }
 
     /// Makes the call, and a frame of what came of it but for its header.

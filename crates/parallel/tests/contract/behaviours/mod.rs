@@ -1,5 +1,6 @@
 //! The behaviours, on the backend of the module that includes them.
 
+mod batches;
 mod failures;
 mod order;
 mod races;

@@ -1,0 +1,60 @@
+//! What a task leaves for the end of its batch.
+
+use std::cell::Cell;
+
+use parallel::{BatchSize, at_batch_end, delayed};
+
+use super::parallel;
+use crate::tools::with_deadline;
+
+thread_local! {
+    /// Calls in this batch, and those in the batch before.
+    static NOW: Cell<u32> = const { Cell::new(0) };
+    static BEFORE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// How many tasks the batch before had, as this thread remembers it.
+fn count(_: u32) -> u32 {
+    if NOW.replace(NOW.get() + 1) == 0 {
+        at_batch_end(|| BEFORE.set(NOW.take()));
+    }
+    BEFORE.get()
+}
+
+#[test]
+fn what_is_left_is_done_once_for_the_batch() {
+    let parallel = parallel(1).batch_size(BatchSize::Fixed(4));
+    // The thread may have done this before, in another test.
+    parallel.map(count, 0..4).unwrap();
+    let before = parallel.map(count, 0..12).unwrap();
+    let of_its_own = std::any::type_name::<super::super::Here>().ends_with("Relay");
+    // The relay makes each call outside of any batch.
+    let expected = if of_its_own { 1 } else { 4 };
+    assert_eq!(before, [expected; 12]);
+}
+
+#[test]
+fn what_is_left_may_panic() {
+    let task = |i: u32| {
+        at_batch_end(move || assert_ne!(i, 1, "a panic that is printed"));
+        i
+    };
+    // Outside of a batch it is done at once, as a part of the task.
+    let at_once = std::any::type_name::<super::super::Here>().ends_with("Relay");
+    let result = parallel(2).map(task, 0..3);
+    assert_eq!(result.ok(), (!at_once).then(|| vec![0, 1, 2]));
+}
+
+#[test]
+fn what_is_left_is_done_after_a_failure_too() {
+    let task = |i: u32| {
+        let before = count(i);
+        assert_ne!(i, 2, "stop");
+        before
+    };
+    with_deadline(|| {
+        let parallel = parallel(1).batch_size(BatchSize::Fixed(8));
+        assert!(parallel.run((0..8).map(|i| delayed(task, i))).is_err());
+        assert_eq!(parallel.map(|_| NOW.get(), 0..1).unwrap(), [0]);
+    });
+}
