@@ -1,8 +1,10 @@
 //! The worker's side: what a process does that was started to run tasks.
 
+use std::ffi::CString;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -51,12 +53,24 @@ fn connect() -> io::Result<(Link, usize)> {
     rustix::stdio::dup2_stdin(empty)?;
     let memory = Memory::open(hello.memory)?;
     watch(lifeline)?;
+    name_after_program();
     memory.control().set_ready();
     let shares = usize::try_from(hello.shares).unwrap_or(usize::MAX);
     Ok((
         Link::new(Side::Worker, memory, hello.hear, hello.tell),
         shares,
     ))
+}
+
+/// Has `ps` and `top` call this process as they call the program, and not `exe` after the link that
+/// was started.
+fn name_after_program() {
+    let path = std::env::args_os().next().unwrap_or_default();
+    let name = Path::new(&path).file_name().unwrap_or_default();
+    // The kernel keeps the first 15 bytes. Without a name it goes on as it is.
+    if let Ok(name) = CString::new(name.as_encoded_bytes()) {
+        let _ = rustix::thread::set_name(&name);
+    }
 }
 
 /// Ends this process and all that it started as soon as the parent is gone.

@@ -130,3 +130,10 @@ fn a_task_may_start_processes_and_threads() {
     };
     assert_eq!(on(2).map(task, 0..3).unwrap(), ["0", "1", "2"]);
 }
+
+#[test]
+fn workers_are_named_as_their_program() {
+    let name = |()| std::fs::read_to_string("/proc/self/comm").unwrap();
+    let there = on(1).run([delayed(name, ())]).unwrap();
+    assert!(there[0].starts_with("contract"), "{there:?}");
+}
