@@ -21,6 +21,7 @@ pages! {
     processes: "../../../docs/src/processes.md",
     writing_a_backend: "../../../docs/src/writing-a-backend.md",
     architecture: "../../../docs/src/architecture.md",
+    decisions: "../../../docs/src/decisions.md",
 }
 
 #[cfg(test)]

@@ -24,11 +24,11 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create
 use super::ring::{Line, Positions, Storage};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// Bytes in each ring. 64 KiB to 1 MiB are equally fast here; this fits a second-level cache twice.
+/// Bytes in each ring: as fast as four times as many, where a quarter or less is slower for large values.
+/// `docs/src/decisions.md` has the figures.
 const RING: usize = 1 << 18;
 
-/// Space for the control page: a page of 4 KiB, and a multiple of other machines' pages before the
-/// rings is not needed, since all is one mapping.
+/// Space for the control page. All is one mapping, so nothing needs to begin with a page of its own.
 const CONTROL: usize = 4096;
 
 const TOTAL: usize = CONTROL + 2 * RING;

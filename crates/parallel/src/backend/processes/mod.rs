@@ -122,7 +122,7 @@ where
         }
     }
 
-    /// Handing a batch to another process costs some 10 µs of work, and more to wake it up.
+    /// To wake a process takes 10 to 70 µs, as warm calls of one task show; but it is mostly awake.
     fn batch_time(&self) -> Duration {
         Duration::from_millis(1)
     }
