@@ -99,6 +99,7 @@ struct Inner {
     index: usize,
     attempts: u32,
     failure: Failure,
+    history: Vec<Failure>,
 }
 
 impl TaskError {
@@ -107,7 +108,14 @@ impl TaskError {
             index,
             attempts,
             failure,
+            history: Vec::new(),
         }))
+    }
+
+    /// The same, with what happened at the attempts before the last one.
+    pub(crate) fn with_history(mut self, history: Vec<Failure>) -> Self {
+        self.0.history = history;
+        self
     }
 
     /// The task's place in the input, counted from 0.
@@ -126,6 +134,13 @@ impl TaskError {
     #[must_use]
     pub fn failure(&self) -> &Failure {
         &self.0.failure
+    }
+
+    /// What happened at the attempts before the last one, the first one first; see
+    /// `Processes::retries`.
+    #[must_use]
+    pub fn history(&self) -> &[Failure] {
+        &self.0.history
     }
 }
 
@@ -148,6 +163,12 @@ pub enum Failure {
         signal: Option<i32>,
         /// The exit code with which it left.
         code: Option<i32>,
+    },
+    /// The task ran for longer than it may, and was ended with the process that ran it; see
+    /// `Processes::timeout`.
+    TimedOut {
+        /// How long a task may run.
+        limit: std::time::Duration,
     },
     /// A value could not be turned into bytes: the argument on the way there, the result on the way
     /// back.
@@ -194,6 +215,12 @@ impl fmt::Display for Failure {
                 }
                 (None, None) => write!(f, "lost its worker process"),
             },
+            Self::TimedOut { limit } => {
+                write!(
+                    f,
+                    "ran for longer than {limit:?} and was ended with its worker process"
+                )
+            }
             Self::Encode { type_name, message } => {
                 write!(f, "cannot send a value of type {type_name}: {message}")
             }

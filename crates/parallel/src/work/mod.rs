@@ -102,7 +102,7 @@ impl<'a, T: Task> Work<'a, T> {
         if let Some(panic) = panic {
             // The iterator gave one task fewer than were pulled: its own place is the last one.
             let index = self.source.lock().pulled() - 1;
-            self.fail(index, 0, panic.of_source());
+            self.fail(TaskError::new(index, 0, panic.of_source()));
         }
         batch
     }
@@ -117,7 +117,7 @@ impl<'a, T: Task> Work<'a, T> {
     pub fn finish(&self, index: usize, outcome: Result<T::Output, Failure>) {
         match outcome {
             Ok(value) => self.succeed(index, vec![value]),
-            Err(failure) => self.fail(index, 1, failure),
+            Err(failure) => self.fail(TaskError::new(index, 1, failure)),
         }
     }
 
@@ -128,9 +128,8 @@ impl<'a, T: Task> Work<'a, T> {
         drop(repeated);
     }
 
-    /// The failure of a task that was started so often.
-    pub(crate) fn fail(&self, index: usize, attempts: u32, failure: Failure) {
-        let error = TaskError::new(index, attempts, failure);
+    /// The failure of a task.
+    pub(crate) fn fail(&self, error: TaskError) {
         self.results.lock().add_failure(error);
         if self.on_failure == OnFailure::Stop {
             self.stop();

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{Batch, Work};
 use crate::batch_end::Batches;
 use crate::delayed::Task;
+use crate::error::TaskError;
 use crate::panics;
 
 impl<T: Task> Work<'_, T> {
@@ -63,7 +64,7 @@ impl<T: Task> Work<'_, T> {
             let failed = next + values.len();
             self.succeed(next, values);
             if let Err(panic) = panic {
-                self.fail(failed, 1, panic.of_task());
+                self.fail(TaskError::new(failed, 1, panic.of_task()));
             }
             next = failed + 1;
         }

@@ -12,5 +12,6 @@ fn here() -> Here {
 }
 
 mod deaths;
+mod timeouts;
 mod travel;
 mod workers;

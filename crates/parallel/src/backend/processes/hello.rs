@@ -13,6 +13,9 @@ use rustix::net::{
 /// Changes with everything that the two sides must agree on.
 const VERSION: u64 = 1;
 
+/// The version, the shares, and whether it is timed.
+const BYTES: usize = 24;
+
 const DESCRIPTORS: usize = 3;
 
 /// What a worker must know and have.
@@ -20,6 +23,8 @@ const DESCRIPTORS: usize = 3;
 pub(super) struct Hello<Fd> {
     /// Into how many shares the CPUs are divided where its tasks run.
     pub(super) shares: u64,
+    /// Whether it shall note when it starts each task.
+    pub(super) timed: bool,
     pub(super) memory: Fd,
     /// The worker's end of the bell that wakes it.
     pub(super) hear: Fd,
@@ -29,9 +34,11 @@ pub(super) struct Hello<Fd> {
 
 impl Hello<BorrowedFd<'_>> {
     pub(super) fn send(&self, socket: impl AsFd) -> io::Result<()> {
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&VERSION.to_le_bytes());
-        bytes[8..].copy_from_slice(&self.shares.to_le_bytes());
+        let mut bytes = [0; BYTES];
+        let numbers = [VERSION, self.shares, u64::from(self.timed)];
+        for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
         let fds = [self.memory, self.hear, self.tell];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -45,7 +52,7 @@ impl Hello<BorrowedFd<'_>> {
 
 impl Hello<OwnedFd> {
     pub(super) fn receive(socket: impl AsFd) -> io::Result<Self> {
-        let mut bytes = [0; 16];
+        let mut bytes = [0; BYTES];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut parts = [IoSliceMut::new(&mut bytes)];
@@ -69,6 +76,7 @@ impl Hello<OwnedFd> {
         }
         Ok(Self {
             shares: number(8),
+            timed: number(16) != 0,
             memory,
             hear,
             tell,

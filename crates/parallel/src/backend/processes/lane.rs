@@ -16,11 +16,12 @@ use std::time::{Duration, Instant};
 
 use super::Crew;
 use super::image::Image;
+use super::limits::Limits;
 use super::process::{Process, Woken};
 use super::ring::{Corrupt, DATA, SPACE};
 use super::supervision::Ended;
 use crate::delayed::Portable;
-use crate::error::{BackendError, Failure};
+use crate::error::{BackendError, Failure, TaskError};
 use crate::wire::frame::{Garbled, HEADER, Header, Kind, MAX_PAYLOAD};
 use crate::work::{Batch, Work};
 use crate::{panics, wire};
@@ -42,6 +43,16 @@ pub(super) struct Queued<T> {
     task: T,
     /// The kind of frame by which it is sent.
     kind: Kind,
+    /// What happened when it was started before.
+    pub(super) history: Vec<Failure>,
+}
+
+impl<T> Queued<T> {
+    /// How often it was started before, to no good end.
+    pub(super) fn attempts(&self) -> u32 {
+        // No more than `retries`, which is a `u32`.
+        self.history.len() as u32
+    }
 }
 
 pub(super) struct Lane<'l, 'w, T: Portable>
@@ -51,6 +62,7 @@ where
     work: &'l Work<'w, T>,
     crew: &'l Crew<'l>,
     image: &'static Image,
+    pub(super) limits: Limits,
     pub(super) process: Option<Process>,
     /// Of the tasks that were sent to this process.
     generation: u16,
@@ -73,6 +85,8 @@ where
     first_value: usize,
     /// Workers in a row that ended before they did anything.
     pub(super) barren: u32,
+    /// Since when the worker has been seen to start nothing of what it has.
+    pub(super) stalled_since: Option<Instant>,
 }
 
 /// The worker does not keep to the protocol.
@@ -99,6 +113,7 @@ where
             work,
             crew,
             image: Image::of_this_process(),
+            limits: crew.limits(),
             process: None,
             generation: 0,
             queue: VecDeque::new(),
@@ -112,6 +127,7 @@ where
             values: Vec::new(),
             first_value: 0,
             barren: 0,
+            stalled_since: None,
         }
     }
 
@@ -149,8 +165,9 @@ where
                 Ok(true) => {}
                 // None of the batch could be sent.
                 Ok(false) if self.queue.is_empty() => {}
-                Ok(false) => match self.sleep(None) {
-                    Ok(Woken::Bell | Woken::Stop | Woken::Late) => {}
+                Ok(false) => match self.sleep(true, self.deadline()) {
+                    Ok(Woken::Bell | Woken::Stop) => {}
+                    Ok(Woken::Late) => self.check_time()?,
                     Ok(Woken::Gone) => self.replace(Ended::ByItself)?,
                     Err(Mad) => self.replace(Ended::Mad)?,
                 },
@@ -163,7 +180,9 @@ where
     /// Takes a batch if there is none, or one more if it is worth while to be ahead. One at a time:
     /// what was taken is sent before the input, which may be slow, is asked again.
     fn refill(&mut self) {
-        if self.batches <= usize::from(self.ahead) {
+        // Who waits for the input cannot watch the time.
+        let ahead = self.ahead && self.limits.timeout.is_none();
+        if self.batches <= usize::from(ahead) {
             let Some(batch) = self.work.take() else {
                 return;
             };
@@ -179,6 +198,7 @@ where
                         _ if i % tell == 0 => Kind::TaskTell,
                         _ => Kind::Task,
                     },
+                    history: Vec::new(),
                 });
             self.queue.extend(queued);
             self.batches += 1;
@@ -257,7 +277,8 @@ where
             };
             outbox.truncate(begin);
             if let Some(queued) = self.remove(self.sent) {
-                self.fail(queued, 0, failure);
+                let attempts = queued.attempts();
+                self.fail(queued, attempts, failure);
             }
         }
     }
@@ -301,7 +322,10 @@ where
             self.of_batch = 0;
         }
         match decoded {
-            Err(failure) => self.fail(queued, 1, failure),
+            Err(failure) => {
+                let attempts = queued.attempts() + 1;
+                self.fail(queued, attempts, failure);
+            }
             Ok(value) => {
                 if queued.index != self.first_value + self.values.len() {
                     self.hand_over();
@@ -322,6 +346,12 @@ where
         Some(queued)
     }
 
+    /// Puts a task back that is to be started again, before all others.
+    pub(super) fn put_back(&mut self, queued: Queued<T>) {
+        self.batches += usize::from(queued.kind == Kind::TaskLast);
+        self.queue.push_front(queued);
+    }
+
     /// Tells the results that have been gathered.
     pub(super) fn hand_over(&mut self) {
         let values = std::mem::take(&mut self.values);
@@ -332,14 +362,17 @@ where
         }
     }
 
-    pub(super) fn fail(&mut self, queued: Queued<T>, attempts: u32, failure: Failure) {
+    pub(super) fn fail(&mut self, mut queued: Queued<T>, attempts: u32, failure: Failure) {
         self.hand_over();
-        self.work.fail(queued.index, attempts, failure);
+        let error = TaskError::new(queued.index, attempts, failure);
+        let history = std::mem::take(&mut queued.history);
+        self.work.fail(error.with_history(history));
         discard(queued);
     }
 
-    /// Waits until something can be sent or received, or nothing more shall start, or it is late.
-    pub(super) fn sleep(&self, deadline: Option<Instant>) -> Result<Woken, Mad> {
+    /// Waits until something can be sent or received, or it is late; or, if `until_stop`, nothing more
+    /// shall start.
+    pub(super) fn sleep(&self, until_stop: bool, deadline: Option<Instant>) -> Result<Woken, Mad> {
         let Some(process) = &self.process else {
             return Ok(Woken::Gone);
         };
@@ -348,7 +381,7 @@ where
         if !process.link.fall_asleep(events)? {
             return Ok(Woken::Bell);
         }
-        let stop = deadline.is_none().then(|| self.crew.stop());
+        let stop = until_stop.then(|| self.crew.stop());
         Ok(process.wait(stop, deadline))
     }
 }

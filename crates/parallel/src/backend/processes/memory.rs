@@ -17,6 +17,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
@@ -46,6 +47,8 @@ pub(super) struct Control {
     /// What the worker sleeps for.
     pub(super) worker_wish: Line<AtomicU32>,
     claims: Line<AtomicU64>,
+    /// When the worker claimed the task that it is at, if it was asked to note that; see `clock`.
+    claimed_at: AtomicU64,
     ready: AtomicU32,
 }
 
@@ -63,6 +66,18 @@ impl Control {
                 .0
                 .compare_exchange(word, word + 1, Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok()
+    }
+
+    /// The worker: notes when it is about to claim a task.
+    pub(super) fn set_claimed_at(&self, now: Duration) {
+        let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        self.claimed_at.store(nanos, Ordering::Release);
+    }
+
+    /// The parent: when the worker claimed the last task that it has started. If it is just about to
+    /// claim the next one, this may be that moment.
+    pub(super) fn claimed_at(&self) -> Duration {
+        Duration::from_nanos(self.claimed_at.load(Ordering::Acquire))
     }
 
     /// The parent: how many tasks of this generation the worker has started.

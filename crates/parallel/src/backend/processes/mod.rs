@@ -14,6 +14,7 @@
 //! | [`hello`] | what a new worker is given |
 //! | [`process`] | a worker as its parent sees it |
 //! | [`lane`] | the parent's side: takes tasks from the work, and what becomes of them |
+//! | [`limits`] | how long a task may run, how often it is tried, and who sees to it |
 //! | [`supervision`] | what it does when the worker ends, or the call is stopped |
 //! | [`worker`] | the worker's side |
 //! | [`link`], [`ring`], [`memory`] | the connection |
@@ -22,6 +23,7 @@
 mod hello;
 mod image;
 mod lane;
+mod limits;
 mod link;
 mod memory;
 mod process;
@@ -41,7 +43,8 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
 use self::lane::Lane;
-use self::process::{EXECUTABLE, Process, Share};
+use self::limits::Limits;
+use self::process::{Contract, EXECUTABLE, Process};
 use super::Backend;
 use crate::delayed::Portable;
 use crate::error::BackendError;
@@ -81,6 +84,7 @@ pub struct Processes {
     /// Of the lanes, one for each worker.
     threads: Pool,
     idle: Mutex<Vec<Process>>,
+    limits: Limits,
 }
 
 impl Processes {
@@ -147,7 +151,7 @@ impl fmt::Debug for Processes {
 struct Crew<'p> {
     processes: &'p Processes,
     lanes: usize,
-    share: Share,
+    contract: Contract,
     /// Readable as soon as nothing more shall start.
     stop: Arc<OwnedFd>,
 }
@@ -159,9 +163,10 @@ impl<'p> Crew<'p> {
         Ok(Self {
             processes,
             lanes,
-            share: Share {
+            contract: Contract {
                 shares: jobs::shares().saturating_mul(lanes),
                 cpus: (jobs::cpu_share() / lanes).max(1),
+                timed: processes.limits.timeout.is_some(),
             },
             stop: Arc::new(stop),
         })
@@ -172,7 +177,7 @@ impl<'p> Crew<'p> {
         let idle = self.processes.idle.lock().pop();
         match idle {
             Some(process) => Ok(process),
-            None => Process::spawn(self.share).map_err(|error| cannot_start(&error)),
+            None => Process::spawn(self.contract).map_err(|error| cannot_start(&error)),
         }
     }
 
@@ -186,6 +191,10 @@ impl<'p> Crew<'p> {
             drop(idle);
             process::dismiss(vec![process]);
         }
+    }
+
+    fn limits(&self) -> Limits {
+        self.processes.limits
     }
 
     fn stop(&self) -> BorrowedFd<'_> {

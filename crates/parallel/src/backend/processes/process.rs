@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::hello::Hello;
 use super::link::{Link, Side};
@@ -42,11 +43,13 @@ const THREAD_COUNTS: [&str; 8] = [
 
 /// What a new worker counts on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Share {
+pub(super) struct Contract {
     /// Into how many shares the CPUs are divided where its tasks run.
     pub(super) shares: usize,
     /// The CPUs in its own share.
     pub(super) cpus: usize,
+    /// Whether it shall note when it starts each task.
+    pub(super) timed: bool,
 }
 
 /// Why a wait ended.
@@ -78,14 +81,15 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts a worker. It comes up by itself; tasks can be sent to it at once.
-    pub(super) fn spawn(share: Share) -> io::Result<Self> {
+    pub(super) fn spawn(contract: Contract) -> io::Result<Self> {
         let (memory, memfd) = Memory::create()?;
         let (hear, their_tell) = pipe_with(PipeFlags::CLOEXEC)?;
         let (their_hear, tell) = pipe_with(PipeFlags::CLOEXEC)?;
         rustix::io::ioctl_fionbio(&hear, true)?;
         let (lifeline, stdin) = UnixStream::pair()?;
         let hello = Hello {
-            shares: share.shares as u64,
+            shares: contract.shares as u64,
+            timed: contract.timed,
             memory: memfd.as_fd(),
             hear: their_hear.as_fd(),
             tell: their_tell.as_fd(),
@@ -98,7 +102,7 @@ impl Process {
         }
         for variable in THREAD_COUNTS {
             if std::env::var_os(variable).is_none() {
-                command.env(variable, share.cpus.to_string());
+                command.env(variable, contract.cpus.to_string());
             }
         }
         let mut child = command
@@ -220,6 +224,13 @@ pub(super) fn dismiss(mut processes: Vec<Process>) {
         // An idle worker sends nothing, so the bell stays quiet until its end.
         while process.reaped.is_none() && process.wait(None, Some(deadline)) == Woken::Bell {}
     }
+}
+
+/// The time since the machine started, which all its processes see alike.
+pub(super) fn clock() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    // It never is negative.
+    Duration::try_from(now).unwrap_or_default()
 }
 
 fn pid(child: &Child) -> Pid {

@@ -24,6 +24,8 @@ pub(super) enum Ended {
     ByItself,
     /// It did not keep to the protocol.
     Mad,
+    /// Its task ran for longer than this.
+    TimedOut(Duration),
 }
 
 impl<T: Portable> Lane<'_, '_, T>
@@ -63,15 +65,24 @@ where
         let _ = self.receive_from(&mut process);
         if started > self.received
             && self.sent > 0
-            && let Some(culprit) = self.remove(0)
+            && let Some(mut culprit) = self.remove(0)
         {
             let known = status.filter(|_| ended == Ended::ByItself);
-            let failure = Failure::Died {
-                signal: known.and_then(|status| status.signal()),
-                code: known.and_then(|status| status.code()),
+            let failure = match ended {
+                Ended::TimedOut(limit) => Failure::TimedOut { limit },
+                Ended::ByItself | Ended::Mad => Failure::Died {
+                    signal: known.and_then(|status| status.signal()),
+                    code: known.and_then(|status| status.code()),
+                },
             };
-            self.fail(culprit, 1, failure);
             self.barren = 0;
+            if culprit.attempts() < self.limits.retries {
+                culprit.history.push(failure);
+                self.put_back(culprit);
+            } else {
+                let attempts = culprit.attempts() + 1;
+                self.fail(culprit, attempts, failure);
+            }
         }
         self.hand_over();
         status
@@ -93,7 +104,7 @@ where
         while !self.queue.is_empty() || self.written < self.outbox.len() {
             let ended = match self.exchange() {
                 Ok(true) => continue,
-                Ok(false) => match self.sleep(Some(deadline)) {
+                Ok(false) => match self.sleep(false, Some(deadline)) {
                     Ok(Woken::Bell | Woken::Stop) => continue,
                     Ok(Woken::Gone) => Some(Ended::ByItself),
                     Ok(Woken::Late) => None,

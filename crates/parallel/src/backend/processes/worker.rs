@@ -16,6 +16,7 @@ use super::hello::Hello;
 use super::image::Image;
 use super::link::{Link, Side};
 use super::memory::Memory;
+use super::process::clock;
 use super::ring::{Corrupt, DATA, SPACE};
 use super::start::MARK;
 use crate::batch_end::Batches;
@@ -29,7 +30,7 @@ const KEEP: usize = 1 << 20;
 /// Runs tasks until the parent is through. Never returns.
 pub(super) fn main() -> ! {
     let code = match connect() {
-        Ok((link, shares)) => match jobs::with_shares(shares, || Worker::new(link).serve()) {
+        Ok((worker, shares)) => match jobs::with_shares(shares, || worker.serve()) {
             Ok(()) => 0,
             Err(Lost) => 3,
         },
@@ -45,7 +46,7 @@ pub(super) fn main() -> ! {
 }
 
 /// Takes over the connection from standard input, which is empty from then on.
-fn connect() -> io::Result<(Link, usize)> {
+fn connect() -> io::Result<(Worker, usize)> {
     let stdin = rustix::stdio::stdin();
     let hello = Hello::receive(stdin)?;
     let lifeline = rustix::io::fcntl_dupfd_cloexec(stdin, 3)?;
@@ -56,10 +57,8 @@ fn connect() -> io::Result<(Link, usize)> {
     name_after_program();
     memory.control().set_ready();
     let shares = usize::try_from(hello.shares).unwrap_or(usize::MAX);
-    Ok((
-        Link::new(Side::Worker, memory, hello.hear, hello.tell),
-        shares,
-    ))
+    let link = Link::new(Side::Worker, memory, hello.hear, hello.tell);
+    Ok((Worker::new(link, hello.timed), shares))
 }
 
 /// Has `ps` and `top` call this process as they call the program, and not `exe` after the link that
@@ -100,6 +99,8 @@ impl From<Corrupt> for Lost {
 
 struct Worker {
     link: Link,
+    /// Whether the parent wants to know when each task starts.
+    timed: bool,
     image: &'static Image,
     inbox: Inbox,
     /// The frame that is being made.
@@ -110,9 +111,10 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(link: Link) -> Self {
+    fn new(link: Link, timed: bool) -> Self {
         Self {
             link,
+            timed,
             image: Image::of_this_process(),
             inbox: Inbox::default(),
             frame: Vec::new(),
@@ -122,7 +124,7 @@ impl Worker {
     }
 
     /// Takes frames until one says to leave.
-    fn serve(&mut self) -> Result<(), Lost> {
+    fn serve(mut self) -> Result<(), Lost> {
         loop {
             match self.inbox.next().map_err(|_| Lost)? {
                 Some((header, _)) if header.kind == Kind::Exit => return Ok(()),
@@ -138,7 +140,11 @@ impl Worker {
 
     /// Runs a task, unless it has been revoked, and sends what came of it.
     fn serve_task(&mut self, task: Header, argument: Range<usize>) -> Result<(), Lost> {
-        if !self.link.memory().control().claim(task.generation) {
+        let control = self.link.memory().control();
+        if self.timed {
+            control.set_claimed_at(clock());
+        }
+        if !control.claim(task.generation) {
             // The rest of the batch has been revoked.
             if self.batch_start.take().is_some() {
                 self.end_batch();

@@ -129,10 +129,10 @@ fn run_tells_the_death_and_the_next_call_works() {
 }
 
 /// A folder that is removed at the end.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("parallel-{name}-{}", process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -145,7 +145,7 @@ impl Drop for Folder {
     }
 }
 
-fn note(log: &Path, text: &str) {
+pub(super) fn note(log: &Path, text: &str) {
     let mut file = fs::OpenOptions::new()
         .create(true)
         .append(true)

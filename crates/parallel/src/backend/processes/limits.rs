@@ -1,0 +1,129 @@
+//! How long a task may run, and how often it is tried.
+//!
+//! The worker notes when it claims a task, the lane that waits for it sleeps no longer than that task may
+//! run, and looks then: what it finds still at the same task it ends. A task whose result is in the ring
+//! by then has made it.
+
+use std::time::{Duration, Instant};
+
+use super::Processes;
+use super::lane::Lane;
+use super::process::clock;
+use super::supervision::Ended;
+use crate::delayed::Portable;
+use crate::error::BackendError;
+
+/// What a user set.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Limits {
+    pub(super) timeout: Option<Duration>,
+    pub(super) retries: u32,
+}
+
+/// A worker that has been sent tasks and claims none for so long has come to a stop between two tasks,
+/// or never came up. To come up takes a few milliseconds.
+const STALLED: Duration = Duration::from_secs(10);
+
+impl Processes {
+    /// How long a task may run, from its own start, whatever batch it is in.
+    ///
+    /// One that runs for longer ends with [`Failure::TimedOut`](crate::Failure::TimedOut): its worker is
+    /// killed, with all processes that it started in its process group, and replaced. The others in its
+    /// batch are none the worse.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use parallel::{Failure, Parallel, Processes, delayed};
+    ///
+    /// fn cook(minutes: u64) -> u64 {
+    ///     std::thread::sleep(Duration::from_secs(60 * minutes));
+    ///     minutes
+    /// }
+    ///
+    /// let processes = Processes::new().timeout(Duration::from_millis(100));
+    /// let outcomes = Parallel::new(2).backend(processes).outcomes([0, 5, 0].map(|m| delayed(cook, m)))?;
+    /// assert!(outcomes[0].is_ok() && outcomes[2].is_ok());
+    /// let error = outcomes[1].as_ref().unwrap_err();
+    /// assert!(matches!(error.failure(), Failure::TimedOut { .. }));
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limits.timeout = Some(limit);
+        self
+    }
+
+    /// How often a task is started again whose worker died or that ran for too long; by default not at
+    /// all, so that nothing runs twice. A panic is not tried again.
+    ///
+    /// [`TaskError::attempts`](crate::TaskError::attempts) tells how often a task that failed was started,
+    /// [`TaskError::history`](crate::TaskError::history) what happened before the last time.
+    ///
+    /// ```
+    /// use parallel::{Parallel, Processes, delayed};
+    ///
+    /// fn hopeless(_: u32) -> u32 {
+    ///     std::process::abort()
+    /// }
+    ///
+    /// let parallel = Parallel::new(1).backend(Processes::new().retries(2));
+    /// let outcomes = parallel.outcomes([delayed(hopeless, 7)])?;
+    /// let error = outcomes[0].as_ref().unwrap_err();
+    /// assert_eq!((error.attempts(), error.history().len()), (3, 2));
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn retries(mut self, times: u32) -> Self {
+        self.limits.retries = times;
+        self
+    }
+}
+
+impl<T: Portable> Lane<'_, '_, T>
+where
+    T::Output: Send + 'static,
+{
+    /// How many tasks the worker has started that it has not answered for; all but one of the answers
+    /// may be on their way.
+    fn at_work(&self) -> u64 {
+        let process = self.process.as_ref();
+        let started = process.map_or(0, |process| process.link.memory().control().started());
+        started.saturating_sub(self.received)
+    }
+
+    /// When the time of the task that runs now is over.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let limit = self.limits.timeout?;
+        let process = self.process.as_ref()?;
+        let left = if self.at_work() == 0 {
+            // It is about to start one, which is looked at in time.
+            limit.min(STALLED)
+        } else {
+            let claimed_at = process.link.memory().control().claimed_at();
+            (claimed_at + limit).saturating_sub(clock())
+        };
+        Instant::now().checked_add(left)
+    }
+
+    /// It is late: ends the worker if the task that it is at has had its time.
+    pub(super) fn check_time(&mut self) -> Result<(), BackendError> {
+        let (Some(limit), Some(process)) = (self.limits.timeout, &self.process) else {
+            return Ok(());
+        };
+        if self.at_work() > 0 {
+            self.stalled_since = None;
+            let claimed_at = process.link.memory().control().claimed_at();
+            return if clock() < claimed_at + limit {
+                Ok(())
+            } else {
+                self.replace(Ended::TimedOut(limit))
+            };
+        }
+        let since = *self.stalled_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < STALLED {
+            return Ok(());
+        }
+        self.stalled_since = None;
+        self.replace(Ended::ByItself)
+    }
+}
