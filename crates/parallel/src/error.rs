@@ -89,12 +89,12 @@ impl BackendError {
 /// assert!(matches!(error.failure(), Failure::Panicked { message, .. } if message.contains("zero")));
 /// assert_eq!(outcomes[3].as_ref().unwrap(), &4);
 /// ```
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[error("task {} {}", .0.index, .0.failure)]
 pub struct TaskError(Box<Inner>);
 
 /// Boxed, so that an `Outcome` of a small result stays small.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Inner {
     index: usize,
     attempts: u32,
@@ -141,6 +141,18 @@ impl TaskError {
     #[must_use]
     pub fn history(&self) -> &[Failure] {
         &self.0.history
+    }
+}
+
+/// As if it were one struct.
+impl fmt::Debug for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskError")
+            .field("index", &self.index())
+            .field("attempts", &self.attempts())
+            .field("failure", self.failure())
+            .field("history", &self.history())
+            .finish()
     }
 }
 

@@ -12,27 +12,20 @@
 //! result being in the ring, or is what it died of. So nothing runs twice, and nothing is lost.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Crew;
 use super::image::Image;
 use super::limits::Limits;
+use super::mail::Mad;
 use super::process::{Process, Woken};
-use super::ring::{Corrupt, DATA, SPACE};
+use super::ring::{DATA, SPACE};
 use super::supervision::Ended;
 use crate::delayed::Portable;
 use crate::error::{BackendError, Failure, TaskError};
-use crate::wire::frame::{Garbled, HEADER, Header, Kind, MAX_PAYLOAD};
+use crate::panics;
+use crate::wire::frame::Kind;
 use crate::work::{Batch, Work};
-use crate::{panics, wire};
-
-/// So much is encoded at a time: room for a whole ring is not needed before the worker has begun.
-const ENCODE: usize = 1 << 16;
-
-/// Where a batch lasts less than this, the next one is sent before it ends: the time in which the
-/// worker would wait for it, up to 0.1 ms (a warm call of one task takes 0.07), matters. Where it lasts
-/// longer, another worker may be free for it sooner.
-const AHEAD: Duration = Duration::from_millis(5);
 
 /// In a batch so many times the parent is woken, at even distances, if it sleeps.
 const TELLS: usize = 8;
@@ -40,9 +33,9 @@ const TELLS: usize = 8;
 /// A task whose outcome is not known.
 pub(super) struct Queued<T> {
     pub(super) index: usize,
-    task: T,
+    pub(super) task: T,
     /// The kind of frame by which it is sent.
-    kind: Kind,
+    pub(super) kind: Kind,
     /// What happened when it was started before.
     pub(super) history: Vec<Failure>,
 }
@@ -59,13 +52,13 @@ pub(super) struct Lane<'l, 'w, T: Portable>
 where
     T::Output: Send + 'static,
 {
-    work: &'l Work<'w, T>,
-    crew: &'l Crew<'l>,
-    image: &'static Image,
+    pub(super) work: &'l Work<'w, T>,
+    pub(super) crew: &'l Crew<'l>,
+    pub(super) image: &'static Image,
     pub(super) limits: Limits,
     pub(super) process: Option<Process>,
     /// Of the tasks that were sent to this process.
-    generation: u16,
+    pub(super) generation: u16,
     pub(super) queue: VecDeque<Queued<T>>,
     /// How many of the queue, from its front, were sent to this process.
     pub(super) sent: usize,
@@ -75,33 +68,18 @@ where
     pub(super) outbox: Vec<u8>,
     pub(super) written: usize,
     /// Batches of which there is something in the queue.
-    batches: usize,
+    pub(super) batches: usize,
     /// Outcomes that came since the end of a batch.
     pub(super) of_batch: usize,
     /// Whether batches are so short that the worker should have the next one before it is through.
-    ahead: bool,
+    pub(super) ahead: bool,
     /// Results of consecutive tasks, on their way to `work`.
-    values: Vec<T::Output>,
-    first_value: usize,
+    pub(super) values: Vec<T::Output>,
+    pub(super) first_value: usize,
     /// Workers in a row that ended before they did anything.
     pub(super) barren: u32,
     /// Since when the worker has been seen to start nothing of what it has.
     pub(super) stalled_since: Option<Instant>,
-}
-
-/// The worker does not keep to the protocol.
-pub(super) struct Mad;
-
-impl From<Corrupt> for Mad {
-    fn from(_: Corrupt) -> Self {
-        Self
-    }
-}
-
-impl From<Garbled> for Mad {
-    fn from(_: Garbled) -> Self {
-        Self
-    }
 }
 
 impl<'l, 'w, T: Portable> Lane<'l, 'w, T>
@@ -143,6 +121,7 @@ where
                 tasks: vec![task],
             });
         }
+        self.retire();
         if let Some(process) = self.process.take() {
             self.crew.rest(process);
         }
@@ -155,6 +134,7 @@ where
             if self.queue.is_empty() {
                 break;
             }
+            self.retire();
             if self.process.is_none() {
                 let process = self.crew.hire()?;
                 self.generation = process.generation();
@@ -205,139 +185,6 @@ where
         }
     }
 
-    /// Sends and receives what can be without waiting; whether that was anything.
-    pub(super) fn exchange(&mut self) -> Result<bool, Mad> {
-        let sent = self.send()?;
-        let received = self.receive()?;
-        Ok(sent || received)
-    }
-
-    fn send(&mut self) -> Result<bool, Mad> {
-        let mut any = false;
-        loop {
-            if self.written == self.outbox.len() {
-                self.outbox.clear();
-                self.outbox.shrink_to(2 * ENCODE);
-                self.written = 0;
-                self.encode();
-            }
-            let Some(process) = &mut self.process else {
-                return Ok(any);
-            };
-            let written = process.link.write(&self.outbox[self.written..])?;
-            if written == 0 {
-                return Ok(any);
-            }
-            self.written += written;
-            any = true;
-            process.link.announce();
-        }
-    }
-
-    /// Turns tasks into frames, up to a size. A task that cannot be sent fails here.
-    fn encode(&mut self) {
-        while self.sent < self.queue.len() && self.outbox.len() < ENCODE {
-            let queued = &self.queue[self.sent];
-            let begin = self.outbox.len();
-            let outbox = &mut self.outbox;
-            outbox.extend([0; HEADER]);
-            let encoded = panics::catch(|| {
-                let entry = queued.task.entry_point();
-                queued.task.encode(outbox).map(|()| entry)
-            });
-            let payload = outbox.len() - begin - HEADER;
-            let not_sent = |message: String| Failure::Encode {
-                type_name: std::any::type_name::<T>().to_owned(),
-                message,
-            };
-            let failure = match encoded {
-                Err(panic) => panic.of_task(),
-                Ok(Err(failure)) => failure,
-                Ok(Ok(_)) if payload > MAX_PAYLOAD => {
-                    not_sent(format!("it takes more than {MAX_PAYLOAD} bytes"))
-                }
-                Ok(Ok(entry)) => match self.image.name_of(entry) {
-                    None => not_sent(
-                        "its function is not part of the executable but of a shared library, where \
-                         a worker cannot find it: compile it into the program"
-                            .to_owned(),
-                    ),
-                    Some(word) => {
-                        let header = Header {
-                            kind: queued.kind,
-                            generation: self.generation,
-                            payload,
-                            word,
-                        };
-                        outbox[begin..begin + HEADER].copy_from_slice(&header.to_bytes());
-                        self.sent += 1;
-                        continue;
-                    }
-                },
-            };
-            outbox.truncate(begin);
-            if let Some(queued) = self.remove(self.sent) {
-                let attempts = queued.attempts();
-                self.fail(queued, attempts, failure);
-            }
-        }
-    }
-
-    fn receive(&mut self) -> Result<bool, Mad> {
-        let Some(mut process) = self.process.take() else {
-            return Ok(false);
-        };
-        let result = self.receive_from(&mut process);
-        self.process = Some(process);
-        self.hand_over();
-        result
-    }
-
-    pub(super) fn receive_from(&mut self, process: &mut Process) -> Result<bool, Mad> {
-        let any = process.link.read(process.inbox.space())? > 0;
-        while let Some((header, range)) = process.inbox.next()? {
-            if header.generation != self.generation || self.sent == 0 {
-                return Err(Mad);
-            }
-            self.outcome(header, process.inbox.payload(range))?;
-        }
-        Ok(any)
-    }
-
-    /// Takes in what came of the first task in the queue.
-    fn outcome(&mut self, header: Header, payload: &[u8]) -> Result<(), Mad> {
-        let decoded = match header.kind {
-            Kind::Done => panics::catch(|| T::decode(payload)).unwrap_or_else(|p| Err(p.of_task())),
-            Kind::Failed => Err(wire::decode::<Failure>(payload).map_err(|_| Mad)?),
-            _ => return Err(Mad),
-        };
-        let queued = self.remove(0).ok_or(Mad)?;
-        self.received += 1;
-        self.of_batch += 1;
-        self.barren = 0;
-        if queued.kind == Kind::TaskLast {
-            let run_time = Duration::from_nanos(header.word);
-            self.ahead = run_time < AHEAD;
-            self.work.measured(self.of_batch, run_time);
-            self.of_batch = 0;
-        }
-        match decoded {
-            Err(failure) => {
-                let attempts = queued.attempts() + 1;
-                self.fail(queued, attempts, failure);
-            }
-            Ok(value) => {
-                if queued.index != self.first_value + self.values.len() {
-                    self.hand_over();
-                    self.first_value = queued.index;
-                }
-                self.values.push(value);
-                discard(queued);
-            }
-        }
-        Ok(())
-    }
-
     /// Takes a task out of the queue whose outcome is known.
     pub(super) fn remove(&mut self, place: usize) -> Option<Queued<T>> {
         let queued = self.queue.remove(place)?;
@@ -350,16 +197,6 @@ where
     pub(super) fn put_back(&mut self, queued: Queued<T>) {
         self.batches += usize::from(queued.kind == Kind::TaskLast);
         self.queue.push_front(queued);
-    }
-
-    /// Tells the results that have been gathered.
-    pub(super) fn hand_over(&mut self) {
-        let values = std::mem::take(&mut self.values);
-        let first = self.first_value;
-        self.first_value += values.len();
-        if !values.is_empty() {
-            self.work.succeed(first, values);
-        }
     }
 
     pub(super) fn fail(&mut self, mut queued: Queued<T>, attempts: u32, failure: Failure) {

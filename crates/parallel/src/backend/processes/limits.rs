@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::Processes;
 use super::lane::Lane;
-use super::process::clock;
+use super::process::{clock, dismiss};
 use super::supervision::Ended;
 use crate::delayed::Portable;
 use crate::error::BackendError;
@@ -18,6 +18,7 @@ use crate::error::BackendError;
 pub(super) struct Limits {
     pub(super) timeout: Option<Duration>,
     pub(super) retries: u32,
+    pub(super) max_tasks_per_worker: Option<u64>,
 }
 
 /// A worker that has been sent tasks and claims none for so long has come to a stop between two tasks,
@@ -79,10 +80,46 @@ impl Processes {
     }
 }
 
+impl Processes {
+    /// After how many tasks a worker is let go and replaced by a new one: for tasks that leak. By default
+    /// it stays as long as its `Parallel`. 0 is taken as 1.
+    ///
+    /// `multiprocessing.Pool`'s `maxtasksperchild`.
+    ///
+    /// ```
+    /// use parallel::{Parallel, Processes, delayed};
+    ///
+    /// let parallel = Parallel::new(1).backend(Processes::new().max_tasks_per_worker(2));
+    /// let pids = parallel.map(|_| std::process::id(), 0..4)?;
+    /// assert!(pids[0] == pids[1] && pids[1] != pids[2] && pids[2] == pids[3]);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn max_tasks_per_worker(mut self, tasks: u64) -> Self {
+        self.limits.max_tasks_per_worker = Some(tasks.max(1));
+        self
+    }
+}
+
 impl<T: Portable> Lane<'_, '_, T>
 where
     T::Output: Send + 'static,
 {
+    /// How many tasks may be with the worker, so that it does no more than it may in all.
+    pub(super) fn most_sent(&self) -> usize {
+        let (Some(most), Some(process)) = (self.limits.max_tasks_per_worker, &self.process) else {
+            return usize::MAX;
+        };
+        usize::try_from(most.saturating_sub(process.answered)).unwrap_or(usize::MAX)
+    }
+
+    /// Lets the worker go if it has done all that it may.
+    pub(super) fn retire(&mut self) {
+        if self.most_sent() == 0 && self.sent == 0 {
+            dismiss(self.process.take().into_iter().collect());
+        }
+    }
+
     /// How many tasks the worker has started that it has not answered for; all but one of the answers
     /// may be on their way.
     fn at_work(&self) -> u64 {

@@ -11,20 +11,24 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`start`] | how this executable becomes a worker |
+//! | [`contract`] | what a worker is started with |
 //! | [`hello`] | what a new worker is given |
 //! | [`process`] | a worker as its parent sees it |
 //! | [`lane`] | the parent's side: takes tasks from the work, and what becomes of them |
+//! | [`mail`] | what it sends and receives |
 //! | [`limits`] | how long a task may run, how often it is tried, and who sees to it |
 //! | [`supervision`] | what it does when the worker ends, or the call is stopped |
 //! | [`worker`] | the worker's side |
 //! | [`link`], [`ring`], [`memory`] | the connection |
 //! | [`image`] | functions by name |
 
+mod contract;
 mod hello;
 mod image;
 mod lane;
 mod limits;
 mod link;
+mod mail;
 mod memory;
 mod process;
 mod ring;
@@ -42,13 +46,13 @@ use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
+use self::contract::{Contract, Setup};
 use self::lane::Lane;
 use self::limits::Limits;
-use self::process::{Contract, EXECUTABLE, Process};
+use self::process::{EXECUTABLE, Process};
 use super::Backend;
 use crate::delayed::Portable;
 use crate::error::BackendError;
-use crate::jobs;
 use crate::pool::Pool;
 use crate::work::Work;
 
@@ -85,6 +89,7 @@ pub struct Processes {
     threads: Pool,
     idle: Mutex<Vec<Process>>,
     limits: Limits,
+    setup: Setup,
 }
 
 impl Processes {
@@ -163,11 +168,7 @@ impl<'p> Crew<'p> {
         Ok(Self {
             processes,
             lanes,
-            contract: Contract {
-                shares: jobs::shares().saturating_mul(lanes),
-                cpus: (jobs::cpu_share() / lanes).max(1),
-                timed: processes.limits.timeout.is_some(),
-            },
+            contract: Contract::new(processes, lanes),
             stop: Arc::new(stop),
         })
     }
@@ -177,7 +178,7 @@ impl<'p> Crew<'p> {
         let idle = self.processes.idle.lock().pop();
         match idle {
             Some(process) => Ok(process),
-            None => Process::spawn(self.contract).map_err(|error| cannot_start(&error)),
+            None => Process::spawn(&self.contract).map_err(|error| cannot_start(&error)),
         }
     }
 

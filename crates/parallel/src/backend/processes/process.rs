@@ -17,6 +17,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use rustix::time::{ClockId, clock_gettime};
 
+use super::contract::Contract;
 use super::hello::Hello;
 use super::link::{Link, Side};
 use super::memory::Memory;
@@ -28,29 +29,6 @@ pub(super) const EXECUTABLE: &str = "/proc/self/exe";
 
 /// What a worker that was asked to leave has to do before it is killed: run its exit handlers.
 const LEAVE: Duration = Duration::from_secs(1);
-
-/// Libraries that bring threads of their own ask these how many.
-const THREAD_COUNTS: [&str; 8] = [
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "RAYON_NUM_THREADS",
-];
-
-/// What a new worker counts on.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Contract {
-    /// Into how many shares the CPUs are divided where its tasks run.
-    pub(super) shares: usize,
-    /// The CPUs in its own share.
-    pub(super) cpus: usize,
-    /// Whether it shall note when it starts each task.
-    pub(super) timed: bool,
-}
 
 /// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,13 +53,15 @@ pub(super) struct Process {
     _lifeline: UnixStream,
     pub(super) link: Link,
     pub(super) inbox: Inbox,
+    /// How many tasks it has answered for in its life.
+    pub(super) answered: u64,
     generation: u16,
     reaped: Option<ExitStatus>,
 }
 
 impl Process {
     /// Starts a worker. It comes up by itself; tasks can be sent to it at once.
-    pub(super) fn spawn(contract: Contract) -> io::Result<Self> {
+    pub(super) fn spawn(contract: &Contract) -> io::Result<Self> {
         let (memory, memfd) = Memory::create()?;
         let (hear, their_tell) = pipe_with(PipeFlags::CLOEXEC)?;
         let (their_hear, tell) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -100,11 +80,7 @@ impl Process {
         if let Some(name) = std::env::args_os().next() {
             command.arg0(name);
         }
-        for variable in THREAD_COUNTS {
-            if std::env::var_os(variable).is_none() {
-                command.env(variable, contract.cpus.to_string());
-            }
-        }
+        contract.equip(&mut command);
         let mut child = command
             .env(MARK, "1")
             .stdin(Stdio::from(OwnedFd::from(stdin)))
@@ -124,6 +100,7 @@ impl Process {
             _lifeline: lifeline,
             link: Link::new(Side::Parent, memory, hear, tell),
             inbox: Inbox::default(),
+            answered: 0,
             generation: 0,
             reaped: None,
         })

@@ -137,3 +137,49 @@ fn workers_are_named_as_their_program() {
     let there = on(1).run([delayed(name, ())]).unwrap();
     assert!(there[0].starts_with("contract"), "{there:?}");
 }
+
+#[test]
+fn a_worker_goes_after_so_many_tasks() {
+    for (most, batch_size) in [(1, 1), (3, 1), (3, 10), (7, 2)] {
+        let processes = Processes::new().max_tasks_per_worker(most);
+        let parallel = Parallel::new(2).batch_size(batch_size).backend(processes);
+        let mut tasks = std::collections::BTreeMap::new();
+        // Two calls: a worker's count goes on.
+        for _ in 0..2 {
+            for pid in with_deadline(|| parallel.map(|_| process::id(), 0..20)).unwrap() {
+                *tasks.entry(pid).or_insert(0) += 1;
+            }
+        }
+        assert_eq!(tasks.values().sum::<u64>(), 40);
+        assert!(tasks.values().all(|n| *n <= most), "{most}: {tasks:?}");
+    }
+}
+
+#[test]
+fn a_worker_has_the_environment_that_was_set() {
+    let processes = Processes::new()
+        .env("A", "1")
+        .env("A", "2")
+        .threads_per_worker(3);
+    let parallel = Parallel::new(1).backend(processes);
+    let there = parallel.map(
+        |name: String| std::env::var(name).ok(),
+        ["A", "RAYON_NUM_THREADS", "PARALLEL_WORKER"].map(String::from),
+    );
+    assert_eq!(
+        there.unwrap(),
+        [Some("2".to_owned()), Some("3".to_owned()), None]
+    );
+}
+
+#[test]
+fn a_variable_that_cannot_be_is_an_error() {
+    let error = Parallel::new(1)
+        .backend(Processes::new().env("A", "\0"))
+        .map(|i| i, 0..1)
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("cannot start a worker process"),
+        "{error}"
+    );
+}

@@ -1,0 +1,104 @@
+//! What a worker is started with.
+
+use std::ffi::{OsStr, OsString};
+use std::process::Command;
+
+use super::Processes;
+use crate::jobs;
+
+/// Libraries that bring threads of their own ask these how many.
+const THREAD_COUNTS: [&str; 8] = [
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+];
+
+/// What a user set.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Setup {
+    env: Vec<(OsString, OsString)>,
+    threads: Option<usize>,
+}
+
+/// What a new worker counts on.
+#[derive(Clone, Debug)]
+pub(super) struct Contract {
+    /// Into how many shares the CPUs are divided where its tasks run.
+    pub(super) shares: usize,
+    /// Whether it shall note when it starts each task.
+    pub(super) timed: bool,
+    setup: Setup,
+    /// The CPUs in its own share.
+    cpus: usize,
+}
+
+impl Processes {
+    /// Sets an environment variable for the workers, and for what they start.
+    ///
+    /// ```
+    /// use parallel::{Parallel, Processes, delayed};
+    ///
+    /// let parallel = Parallel::new(1).backend(Processes::new().env("OVEN", "hot"));
+    /// let there = parallel.map(|_| std::env::var("OVEN").unwrap(), 0..1)?;
+    /// assert_eq!(there, ["hot"]);
+    /// assert!(std::env::var("OVEN").is_err());
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        let variable = (name.as_ref().to_owned(), value.as_ref().to_owned());
+        self.setup.env.push(variable);
+        self
+    }
+
+    /// How many threads libraries in a worker shall use that bring threads of their own: it is said to
+    /// them in `OMP_NUM_THREADS`, `OPENBLAS_NUM_THREADS`, `MKL_NUM_THREADS`, `BLIS_NUM_THREADS`,
+    /// `VECLIB_MAXIMUM_THREADS`, `NUMEXPR_NUM_THREADS`, `NUMBA_NUM_THREADS` and `RAYON_NUM_THREADS`.
+    ///
+    /// By default it is each worker's fair share of the CPUs, and those of the variables that the
+    /// environment sets are left as they are.
+    ///
+    /// ```
+    /// use parallel::{Parallel, Processes, delayed};
+    ///
+    /// let parallel = Parallel::new(1).backend(Processes::new().threads_per_worker(2));
+    /// let there = parallel.map(|_| std::env::var("OMP_NUM_THREADS").unwrap(), 0..1)?;
+    /// assert_eq!(there, ["2"]);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn threads_per_worker(mut self, threads: usize) -> Self {
+        self.setup.threads = Some(threads.max(1));
+        self
+    }
+}
+
+impl Contract {
+    /// For one of so many workers.
+    pub(super) fn new(processes: &Processes, lanes: usize) -> Self {
+        Self {
+            shares: jobs::shares().saturating_mul(lanes),
+            timed: processes.limits.timeout.is_some(),
+            setup: processes.setup.clone(),
+            cpus: (jobs::cpu_share() / lanes).max(1),
+        }
+    }
+
+    /// Sets up the environment of a worker that is about to be started.
+    pub(super) fn equip(&self, command: &mut Command) {
+        let asked = self.setup.threads;
+        let threads = asked.unwrap_or(self.cpus).to_string();
+        for variable in THREAD_COUNTS {
+            if asked.is_some() || std::env::var_os(variable).is_none() {
+                command.env(variable, &threads);
+            }
+        }
+        let env = self.setup.env.iter();
+        command.envs(env.map(|(name, value)| (name, value)));
+    }
+}
