@@ -30,21 +30,30 @@ pub(crate) enum Kind {
     TaskLast = 3,
     /// To the worker: leave.
     Exit = 4,
+    /// To the worker, before all tasks: what to do first. The word is an entry point.
+    Begin = 5,
     /// To the parent: a task's result. After a `TaskLast` the word is the batch's run time in
     /// nanoseconds.
     Done = 17,
     /// To the parent: a task's failure, encoded. The word as for `Done`.
     Failed = 18,
+    /// To the parent: what was to be done first is done.
+    Begun = 19,
+    /// To the parent: it could not be done. The payload is the failure.
+    Unfit = 20,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 9] = [
         Self::Task,
         Self::TaskTell,
         Self::TaskLast,
         Self::Exit,
         Self::Done,
         Self::Failed,
+        Self::Begin,
+        Self::Begun,
+        Self::Unfit,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {

@@ -30,28 +30,45 @@ pub trait Captureless: Copy + Send + 'static {}
 #[diagnostic::do_not_recommend]
 impl<F: Copy + Send + 'static> Captureless for F {}
 
-/// The entry point of calls of `F`. That `F` captures nothing is checked when it is compiled.
+/// The entry point of calls of `F`.
 pub(crate) fn entry_point<F, A, R>() -> EntryPoint
 where
     F: FnOnce(A) -> R + Captureless,
     A: Value,
     R: Value,
 {
-    const {
-        assert!(
-            size_of::<F>() == 0,
-            "this closure captures variables, so it cannot be called in another process: pass what it \
-             captures as the argument, as in `delayed(|(captured, x)| …, (captured, x))` or \
-             `delayed!(function(captured, x))`"
-        );
-    }
+    const { assert_captureless::<F>() };
     |argument, result| {
         let argument: A = decode(argument)?;
-        // SAFETY: `F` has no bytes to read (asserted above), so an aligned pointer to it is a valid
-        // one. A value of it exists: `entry_point` is reached only from a `Delayed` that
-        // holds one, in this process or in the one that sent the name. It is `Copy`, so one more is
-        // no stronger than a copy of that one, and `Send + 'static`, so it may be used here and now.
-        let func = unsafe { NonNull::<F>::dangling().read() };
-        encode(&func(argument), result)
+        encode(&out_of_nothing::<F>()(argument), result)
     }
+}
+
+/// The entry point of a function that takes nothing and gives nothing.
+pub(crate) fn entry_point_of_action<F: FnOnce() + Captureless>() -> EntryPoint {
+    const { assert_captureless::<F>() };
+    |_, _| {
+        out_of_nothing::<F>()();
+        Ok(())
+    }
+}
+
+/// That `F` captures nothing is checked when it is compiled.
+const fn assert_captureless<F>() {
+    assert!(
+        size_of::<F>() == 0,
+        "this closure captures variables, so it cannot be called in another process: pass what it \
+         captures as the argument, as in `delayed(|(captured, x)| …, (captured, x))` or \
+         `delayed!(function(captured, x))`"
+    );
+}
+
+/// A function of which somebody handed in a value, and that captures nothing.
+fn out_of_nothing<F: Captureless>() -> F {
+    const { assert_captureless::<F>() };
+    // SAFETY: `F` has no bytes to read (asserted above), so an aligned pointer to it is a valid one. A
+    // value of it exists: entry points are made only where one was handed in, in this process or in the
+    // one that sent the name. It is `Copy`, so one more is no stronger than a copy of that one, and
+    // `Send + 'static`, so it may be used here and now.
+    unsafe { NonNull::<F>::dangling().read() }
 }

@@ -6,5 +6,5 @@ mod identity;
 mod value;
 
 pub use identity::EntryPoint;
-pub(crate) use identity::{Captureless, entry_point};
+pub(crate) use identity::{Captureless, entry_point, entry_point_of_action};
 pub(crate) use value::{Value, decode, encode};

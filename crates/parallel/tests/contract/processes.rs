@@ -12,6 +12,7 @@ fn here() -> Here {
 }
 
 mod deaths;
+mod initializers;
 mod timeouts;
 mod travel;
 mod workers;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::Processes;
 use crate::jobs;
+use crate::wire::{Captureless, EntryPoint, entry_point_of_action};
 
 /// Libraries that bring threads of their own ask these how many.
 const THREAD_COUNTS: [&str; 8] = [
@@ -23,6 +24,7 @@ const THREAD_COUNTS: [&str; 8] = [
 pub(super) struct Setup {
     env: Vec<(OsString, OsString)>,
     threads: Option<usize>,
+    pub(super) initializer: Option<EntryPoint>,
 }
 
 /// What a new worker counts on.
@@ -32,7 +34,7 @@ pub(super) struct Contract {
     pub(super) shares: usize,
     /// Whether it shall note when it starts each task.
     pub(super) timed: bool,
-    setup: Setup,
+    pub(super) setup: Setup,
     /// The CPUs in its own share.
     cpus: usize,
 }
@@ -74,6 +76,37 @@ impl Processes {
     #[must_use]
     pub fn threads_per_worker(mut self, threads: usize) -> Self {
         self.setup.threads = Some(threads.max(1));
+        self
+    }
+}
+
+impl Processes {
+    /// What each worker does once, before its first task: load what all of them need, say.
+    ///
+    /// It must capture nothing, as the functions of tasks. If it panics or ends the worker, the call
+    /// whose worker it was fails with [`Error::Backend`](crate::Error::Backend).
+    ///
+    /// ```
+    /// use std::sync::OnceLock;
+    /// use parallel::{Parallel, Processes, delayed};
+    ///
+    /// static MENU: OnceLock<Vec<String>> = OnceLock::new();
+    ///
+    /// fn read_menu() {
+    ///     MENU.set(vec!["Pizza".to_owned()]).unwrap();
+    /// }
+    ///
+    /// let parallel = Parallel::new(2).backend(Processes::new().initializer(read_menu));
+    /// let dishes = parallel.map(|i: usize| MENU.get().unwrap()[i].clone(), [0, 0])?;
+    /// assert_eq!(dishes, ["Pizza", "Pizza"]);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn initializer<F>(mut self, _: F) -> Self
+    where
+        F: FnOnce() + Captureless,
+    {
+        self.setup.initializer = Some(entry_point_of_action::<F>());
         self
     }
 }

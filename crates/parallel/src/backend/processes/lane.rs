@@ -17,7 +17,7 @@ use std::time::Instant;
 use super::Crew;
 use super::image::Image;
 use super::limits::Limits;
-use super::mail::Mad;
+use super::mail::Useless;
 use super::process::{Process, Woken};
 use super::ring::{DATA, SPACE};
 use super::supervision::Ended;
@@ -149,9 +149,9 @@ where
                     Ok(Woken::Bell | Woken::Stop) => {}
                     Ok(Woken::Late) => self.check_time()?,
                     Ok(Woken::Gone) => self.replace(Ended::ByItself)?,
-                    Err(Mad) => self.replace(Ended::Mad)?,
+                    Err(useless) => self.replace(Ended::Useless(useless))?,
                 },
-                Err(Mad) => self.replace(Ended::Mad)?,
+                Err(useless) => self.replace(Ended::Useless(useless))?,
             }
         }
         Ok(())
@@ -209,7 +209,11 @@ where
 
     /// Waits until something can be sent or received, or it is late; or, if `until_stop`, nothing more
     /// shall start.
-    pub(super) fn sleep(&self, until_stop: bool, deadline: Option<Instant>) -> Result<Woken, Mad> {
+    pub(super) fn sleep(
+        &self,
+        until_stop: bool,
+        deadline: Option<Instant>,
+    ) -> Result<Woken, Useless> {
         let Some(process) = &self.process else {
             return Ok(Woken::Gone);
         };

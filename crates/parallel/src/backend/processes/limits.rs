@@ -131,7 +131,7 @@ where
     /// When the time of the task that runs now is over.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let limit = self.limits.timeout?;
-        let process = self.process.as_ref()?;
+        let process = self.process.as_ref().filter(|process| !process.beginning)?;
         let left = if self.at_work() == 0 {
             // It is about to start one, which is looked at in time.
             limit.min(STALLED)

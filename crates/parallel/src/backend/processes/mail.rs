@@ -18,18 +18,23 @@ const ENCODE: usize = 1 << 16;
 /// longer, another worker may be free for it sooner.
 const AHEAD: Duration = Duration::from_millis(5);
 
-/// The worker does not keep to the protocol.
-pub(super) struct Mad;
+/// Why a worker is of no use any more.
+pub(super) enum Useless {
+    /// It does not keep to the protocol.
+    Mad,
+    /// Its initializer failed.
+    Unfit(Failure),
+}
 
-impl From<Corrupt> for Mad {
+impl From<Corrupt> for Useless {
     fn from(_: Corrupt) -> Self {
-        Self
+        Self::Mad
     }
 }
 
-impl From<Garbled> for Mad {
+impl From<Garbled> for Useless {
     fn from(_: Garbled) -> Self {
-        Self
+        Self::Mad
     }
 }
 
@@ -38,13 +43,13 @@ where
     T::Output: Send + 'static,
 {
     /// Sends and receives what can be without waiting; whether that was anything.
-    pub(super) fn exchange(&mut self) -> Result<bool, Mad> {
+    pub(super) fn exchange(&mut self) -> Result<bool, Useless> {
         let sent = self.send()?;
         let received = self.receive()?;
         Ok(sent || received)
     }
 
-    fn send(&mut self) -> Result<bool, Mad> {
+    fn send(&mut self) -> Result<bool, Useless> {
         let mut any = false;
         loop {
             if self.written == self.outbox.len() {
@@ -116,7 +121,7 @@ where
         }
     }
 
-    fn receive(&mut self) -> Result<bool, Mad> {
+    fn receive(&mut self) -> Result<bool, Useless> {
         let Some(mut process) = self.process.take() else {
             return Ok(false);
         };
@@ -126,11 +131,22 @@ where
         result
     }
 
-    pub(super) fn receive_from(&mut self, process: &mut Process) -> Result<bool, Mad> {
+    pub(super) fn receive_from(&mut self, process: &mut Process) -> Result<bool, Useless> {
         let any = process.link.read(process.inbox.space())? > 0;
         while let Some((header, range)) = process.inbox.next()? {
-            if header.generation != self.generation || self.sent == 0 {
-                return Err(Mad);
+            match header.kind {
+                Kind::Begun => {
+                    process.beginning = false;
+                    continue;
+                }
+                Kind::Unfit => {
+                    let failure = wire::decode(process.inbox.payload(range));
+                    return Err(failure.map_or(Useless::Mad, Useless::Unfit));
+                }
+                _ if header.generation != self.generation || self.sent == 0 => {
+                    return Err(Useless::Mad);
+                }
+                _ => {}
             }
             self.outcome(header, process.inbox.payload(range))?;
             process.answered += 1;
@@ -139,13 +155,13 @@ where
     }
 
     /// Takes in what came of the first task in the queue.
-    fn outcome(&mut self, header: Header, payload: &[u8]) -> Result<(), Mad> {
+    fn outcome(&mut self, header: Header, payload: &[u8]) -> Result<(), Useless> {
         let decoded = match header.kind {
             Kind::Done => panics::catch(|| T::decode(payload)).unwrap_or_else(|p| Err(p.of_task())),
-            Kind::Failed => Err(wire::decode::<Failure>(payload).map_err(|_| Mad)?),
-            _ => return Err(Mad),
+            Kind::Failed => Err(wire::decode::<Failure>(payload).map_err(|_| Useless::Mad)?),
+            _ => return Err(Useless::Mad),
         };
-        let queued = self.remove(0).ok_or(Mad)?;
+        let queued = self.remove(0).ok_or(Useless::Mad)?;
         self.received += 1;
         self.of_batch += 1;
         self.barren = 0;

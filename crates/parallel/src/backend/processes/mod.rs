@@ -47,6 +47,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
 use self::contract::{Contract, Setup};
+use self::image::Image;
 use self::lane::Lane;
 use self::limits::Limits;
 use self::process::{EXECUTABLE, Process};
@@ -178,8 +179,27 @@ impl<'p> Crew<'p> {
         let idle = self.processes.idle.lock().pop();
         match idle {
             Some(process) => Ok(process),
-            None => Process::spawn(&self.contract).map_err(|error| cannot_start(&error)),
+            None => self.start(),
         }
+    }
+
+    fn start(&self) -> Result<Process, BackendError> {
+        let initializer = self.contract.setup.initializer;
+        let initializer = initializer.map(|entry| {
+            let name = Image::of_this_process().name_of(entry);
+            name.ok_or_else(|| {
+                BackendError::new(
+                    "the initializer is not part of the executable but of a shared library, where a \
+                     worker cannot find it: compile it into the program",
+                )
+            })
+        });
+        let initializer = initializer.transpose()?;
+        let mut process = Process::spawn(&self.contract).map_err(|error| cannot_start(&error))?;
+        if let Some(name) = initializer {
+            process.begin(name);
+        }
+        Ok(process)
     }
 
     /// Keeps a worker that is through for the next call, up to as many as one call uses.

@@ -53,6 +53,8 @@ pub(super) struct Process {
     _lifeline: UnixStream,
     pub(super) link: Link,
     pub(super) inbox: Inbox,
+    /// Whether its initializer has not answered yet.
+    pub(super) beginning: bool,
     /// How many tasks it has answered for in its life.
     pub(super) answered: u64,
     generation: u16,
@@ -100,10 +102,31 @@ impl Process {
             _lifeline: lifeline,
             link: Link::new(Side::Parent, memory, hear, tell),
             inbox: Inbox::default(),
+            beginning: false,
             answered: 0,
             generation: 0,
             reaped: None,
         })
+    }
+
+    /// Has the worker call a function before anything else. It is new, so there is room for the frame.
+    pub(super) fn begin(&mut self, entry: u64) {
+        self.beginning = true;
+        self.send_word(Kind::Begin, entry);
+    }
+
+    /// Sends a frame that has no payload; false if it does not fit as a whole.
+    fn send_word(&mut self, kind: Kind, word: u64) -> bool {
+        let frame = Header {
+            kind,
+            generation: self.generation,
+            payload: 0,
+            word,
+        };
+        let frame = frame.to_bytes();
+        let sent = self.link.write(&frame) == Ok(frame.len());
+        self.link.announce();
+        sent
     }
 
     /// The generation of the tasks that are sent now.
@@ -160,15 +183,7 @@ impl Process {
     /// Asks the worker to leave. It does so when it has read what was sent before.
     fn ask_to_leave(&mut self) {
         self.next_generation();
-        let exit = Header {
-            kind: Kind::Exit,
-            generation: self.generation,
-            payload: 0,
-            word: 0,
-        };
-        if self.link.write(&exit.to_bytes()) == Ok(exit.to_bytes().len()) {
-            self.link.announce();
-        } else {
+        if !self.send_word(Kind::Exit, 0) {
             self.end();
         }
     }

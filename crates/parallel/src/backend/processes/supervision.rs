@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use super::lane::{Lane, discard};
+use super::mail::Useless;
 use super::process::{Process, Woken};
 use crate::delayed::Portable;
 use crate::error::{BackendError, Failure};
@@ -18,12 +19,11 @@ const GRACE: Duration = Duration::from_millis(100);
 const TRIES: u32 = 3;
 
 /// How a worker came to be replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// It left, or was killed, or cut itself off.
     ByItself,
-    /// It did not keep to the protocol.
-    Mad,
+    /// It was of no use any more.
+    Useless(Useless),
     /// Its task ran for longer than this.
     TimedOut(Duration),
 }
@@ -34,21 +34,33 @@ where
 {
     /// Ends the worker, tells what it had done and what it died of, and has the rest sent again.
     pub(super) fn replace(&mut self, ended: Ended) -> Result<(), BackendError> {
-        let Some(process) = self.process.take() else {
+        let Some(mut process) = self.process.take() else {
             return Ok(());
         };
         let started = process.link.memory().control().started();
         let ready = process.link.memory().control().is_ready();
+        let unfit = match &ended {
+            Ended::Useless(Useless::Unfit(failure)) => Some(failure.to_string()),
+            _ => None,
+        };
         self.barren += 1;
-        let status = self.bury(process, started, ended);
+        let status = self.bury(&mut process, started, ended);
         self.sent = 0;
         self.outbox.clear();
         self.written = 0;
         self.of_batch = 0;
+        let how = status.map_or_else(|| "for no known reason".to_owned(), |s| s.to_string());
+        if let Some(unfit) = unfit {
+            let message = format!("the initializer of a worker process {unfit}");
+            return Err(BackendError::new(message));
+        }
+        if process.beginning && ready {
+            let message = format!("the initializer of a worker process ended it ({how})");
+            return Err(BackendError::new(message));
+        }
         if self.barren < TRIES {
             return Ok(());
         }
-        let how = status.map_or_else(|| "for no known reason".to_owned(), |s| s.to_string());
         Err(BackendError::new(if ready {
             format!("{TRIES} worker processes in a row ended without having run a task ({how})")
         } else {
@@ -60,17 +72,17 @@ where
     }
 
     /// Ends a worker, takes in the results that it left, and fails the task that it was at.
-    fn bury(&mut self, mut process: Process, started: u64, ended: Ended) -> Option<ExitStatus> {
+    fn bury(&mut self, process: &mut Process, started: u64, ended: Ended) -> Option<ExitStatus> {
         let status = process.end();
-        let _ = self.receive_from(&mut process);
+        let _ = self.receive_from(process);
         if started > self.received
             && self.sent > 0
             && let Some(mut culprit) = self.remove(0)
         {
-            let known = status.filter(|_| ended == Ended::ByItself);
+            let known = status.filter(|_| matches!(ended, Ended::ByItself));
             let failure = match ended {
                 Ended::TimedOut(limit) => Failure::TimedOut { limit },
-                Ended::ByItself | Ended::Mad => Failure::Died {
+                Ended::ByItself | Ended::Useless(_) => Failure::Died {
                     signal: known.and_then(|status| status.signal()),
                     code: known.and_then(|status| status.code()),
                 },
@@ -108,12 +120,12 @@ where
                     Ok(Woken::Bell | Woken::Stop) => continue,
                     Ok(Woken::Gone) => Some(Ended::ByItself),
                     Ok(Woken::Late) => None,
-                    Err(_) => Some(Ended::Mad),
+                    Err(useless) => Some(Ended::Useless(useless)),
                 },
-                Err(_) => Some(Ended::Mad),
+                Err(useless) => Some(Ended::Useless(useless)),
             };
-            if let (Some(process), Some(ended)) = (self.process.take(), ended) {
-                self.bury(process, started, ended);
+            if let (Some(mut process), Some(ended)) = (self.process.take(), ended) {
+                self.bury(&mut process, started, ended);
             }
             return self.queue.drain(..).for_each(discard);
         }

@@ -128,6 +128,7 @@ impl Worker {
         loop {
             match self.inbox.next().map_err(|_| Lost)? {
                 Some((header, _)) if header.kind == Kind::Exit => return Ok(()),
+                Some((header, _)) if header.kind == Kind::Begin => self.begin(header)?,
                 Some((header, argument)) => self.serve_task(header, argument)?,
                 None => {
                     while self.link.read(self.inbox.space())? == 0 {
@@ -136,6 +137,19 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Does what is to be done before all tasks. A worker that cannot is of no use.
+    fn begin(&mut self, header: Header) -> Result<(), Lost> {
+        let done = self.run_task(header.word, 0..0) == Kind::Done;
+        let kind = if done { Kind::Begun } else { Kind::Unfit };
+        self.send(Header {
+            kind,
+            payload: self.frame.len() - HEADER,
+            ..header
+        })?;
+        self.link.announce();
+        if done { Ok(()) } else { Err(Lost) }
     }
 
     /// Runs a task, unless it has been revoked, and sends what came of it.
@@ -166,9 +180,9 @@ impl Worker {
             payload: self.frame.len() - HEADER,
             word,
         };
-        self.frame[..HEADER].copy_from_slice(&header.to_bytes());
-        self.send_frame()?;
-        if task.kind != Kind::Task {
+        self.send(header)?;
+        // A failure may end the call: the sooner the better.
+        if task.kind != Kind::Task || kind == Kind::Failed {
             self.link.announce();
         }
         Ok(())
@@ -208,7 +222,9 @@ impl Worker {
         Kind::Failed
     }
 
-    fn send_frame(&mut self) -> Result<(), Lost> {
+    /// Sends the frame that was made, with this header.
+    fn send(&mut self, header: Header) -> Result<(), Lost> {
+        self.frame[..HEADER].copy_from_slice(&header.to_bytes());
         let mut sent = 0;
         while sent < self.frame.len() {
             let written = self.link.write(&self.frame[sent..])?;

@@ -189,6 +189,10 @@ fn after_a_failure_nothing_more_starts() {
     let task = |(i, log): (u32, PathBuf)| {
         note(&log, &format!("{i}\n"));
         assert_ne!(i, 20, "stop");
+        if i > 20 {
+            // The others take a while, in which the parent learns of the failure.
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
     };
     // One worker, all tasks in its batch: after task 20 the other 80 were handed out and must not run.
     let parallel = on(1, 100);

@@ -13,7 +13,7 @@ use parallel::{BatchSize, Error, Failure, Parallel, Processes, delayed};
 use super::deaths::{Folder, note};
 use crate::tools::with_deadline;
 
-const SHORT: Duration = Duration::from_millis(200);
+const SHORT: Duration = Duration::from_millis(500);
 
 fn on(n_jobs: i32, batch_size: impl Into<BatchSize>, limit: Duration) -> Parallel<Processes> {
     let processes = Processes::new().timeout(limit);
@@ -73,7 +73,7 @@ fn run_tells_a_timeout_and_the_next_call_works() {
     };
     assert_eq!(
         error.to_string(),
-        "task 3 ran for longer than 200ms and was ended with its worker process"
+        "task 3 ran for longer than 500ms and was ended with its worker process"
     );
     assert_eq!(parallel.map(|i| i, 0..3).unwrap(), [0, 1, 2]);
 }
