@@ -10,6 +10,9 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
+/// The environment variable that makes this executable a worker.
+pub(super) const MARK: &str = "PARALLEL_WORKER";
+
 /// Changes with everything that the two sides must agree on.
 const VERSION: u64 = 1;
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::Processes;
 use super::lane::Lane;
-use super::process::{clock, dismiss};
+use super::memory::clock;
+use super::process::dismiss;
 use super::supervision::Ended;
 use crate::delayed::Portable;
 use crate::error::BackendError;

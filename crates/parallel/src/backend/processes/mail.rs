@@ -57,6 +57,10 @@ where
                 self.outbox.shrink_to(2 * ENCODE);
                 self.written = 0;
                 self.encode();
+                // A task that could not be encoded may have ended the call.
+                if self.work.stopped() {
+                    return Ok(any);
+                }
             }
             let Some(process) = &mut self.process else {
                 return Ok(any);
@@ -74,7 +78,10 @@ where
     /// Turns tasks into frames, up to a size. A task that cannot be sent fails here.
     fn encode(&mut self) {
         let most = self.most_sent();
-        while self.sent < self.queue.len().min(most) && self.outbox.len() < ENCODE {
+        while self.sent < self.queue.len().min(most)
+            && self.outbox.len() < ENCODE
+            && !self.work.stopped()
+        {
             let queued = &self.queue[self.sent];
             let begin = self.outbox.len();
             let outbox = &mut self.outbox;

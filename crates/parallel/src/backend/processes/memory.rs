@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::ring::{Line, Positions, Storage};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -107,6 +108,13 @@ const COUNT_BITS: u32 = 48;
 fn split(word: u64) -> (u16, u64) {
     // Exact: sixteen bits are left.
     ((word >> COUNT_BITS) as u16, word & ((1 << COUNT_BITS) - 1))
+}
+
+/// The time since the machine started, which all its processes see alike.
+pub(super) fn clock() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    // It never is negative.
+    Duration::try_from(now).unwrap_or_default()
 }
 
 /// A mapping of the shared memory.

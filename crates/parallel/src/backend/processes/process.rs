@@ -15,13 +15,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
-use rustix::time::{ClockId, clock_gettime};
 
 use super::contract::Contract;
-use super::hello::Hello;
+use super::hello::{Hello, MARK};
 use super::link::{Link, Side};
 use super::memory::Memory;
-use super::start::MARK;
 use crate::wire::frame::{Header, Inbox, Kind};
 
 /// The executable that this process runs, even if its file has been replaced or removed since.
@@ -216,13 +214,6 @@ pub(super) fn dismiss(mut processes: Vec<Process>) {
         // An idle worker sends nothing, so the bell stays quiet until its end.
         while process.reaped.is_none() && process.wait(None, Some(deadline)) == Woken::Bell {}
     }
-}
-
-/// The time since the machine started, which all its processes see alike.
-pub(super) fn clock() -> Duration {
-    let now = clock_gettime(ClockId::Monotonic);
-    // It never is negative.
-    Duration::try_from(now).unwrap_or_default()
 }
 
 fn pid(child: &Child) -> Pid {

@@ -20,12 +20,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::hello::MARK;
 use super::image::Image;
 use super::worker;
 use crate::error::BackendError;
-
-/// The environment variable that makes this executable a worker.
-pub(super) const MARK: &str = "PARALLEL_WORKER";
 
 /// Whether a process of this executable that carries the mark becomes a worker.
 static TURNS_ASIDE: AtomicBool = AtomicBool::new(false);

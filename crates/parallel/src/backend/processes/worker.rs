@@ -12,13 +12,11 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Signal, kill_current_process_group};
 
-use super::hello::Hello;
+use super::hello::{Hello, MARK};
 use super::image::Image;
 use super::link::{Link, Side};
-use super::memory::Memory;
-use super::process::clock;
+use super::memory::{Memory, clock};
 use super::ring::{Corrupt, DATA, SPACE};
-use super::start::MARK;
 use crate::batch_end::Batches;
 use crate::error::Failure;
 use crate::wire::frame::{HEADER, Header, Inbox, Kind, MAX_PAYLOAD};

@@ -208,6 +208,34 @@ fn after_a_failure_nothing_more_starts() {
     assert_eq!(ran(), at_return);
 }
 
+/// An argument that cannot be written down if it is the fifth.
+#[derive(serde::Deserialize)]
+struct Fifth(u32, PathBuf);
+
+impl serde::Serialize for Fifth {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        assert_ne!(self.0, 5, "cannot be written down");
+        (self.0, &self.1).serialize(serializer)
+    }
+}
+
+#[test]
+fn after_a_failure_here_nothing_more_is_sent() {
+    let folder = Folder::new("unsent");
+    let log = folder.0.join("log");
+    let task = |Fifth(i, log)| note(&log, &format!("{i}\n"));
+    let parallel = on(1, 100);
+    // More than once: the worker must be warm, and quick, to start what it should not have.
+    for _ in 0..50 {
+        assert_eq!(parallel.map(|i| i, 0..3).unwrap(), [0, 1, 2]);
+        let tasks = (0..100).map(|i| delayed(task, Fifth(i, log.clone())));
+        let error = parallel.run(tasks).unwrap_err();
+        assert!(error.to_string().contains("task 5 panicked"), "{error}");
+    }
+    // What comes before it was to be sent together with it.
+    assert!(!log.exists(), "{}", fs::read_to_string(log).unwrap());
+}
+
 /// A result that, when it is read here, waits until the worker is some tasks further on, and panics.
 #[derive(serde::Serialize)]
 struct Late(Option<PathBuf>);
