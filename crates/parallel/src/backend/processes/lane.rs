@@ -36,16 +36,6 @@ pub(super) struct Queued<T> {
     pub(super) task: T,
     /// The kind of frame by which it is sent.
     pub(super) kind: Kind,
-    /// What happened when it was started before.
-    pub(super) history: Vec<Failure>,
-}
-
-impl<T> Queued<T> {
-    /// How often it was started before, to no good end.
-    pub(super) fn attempts(&self) -> u32 {
-        // No more than `retries`, which is a `u32`.
-        self.history.len() as u32
-    }
 }
 
 pub(super) struct Lane<'l, 'w, T: Portable>
@@ -60,6 +50,9 @@ where
     /// Of the tasks that were sent to this process.
     pub(super) generation: u16,
     pub(super) queue: VecDeque<Queued<T>>,
+    /// What happened to the first in the queue when it was started before. A task that is tried again is
+    /// the first until its outcome is known, so no other one has a history.
+    pub(super) history: Vec<Failure>,
     /// How many of the queue, from its front, were sent to this process.
     pub(super) sent: usize,
     /// How many outcomes came from this process.
@@ -95,6 +88,7 @@ where
             process: None,
             generation: 0,
             queue: VecDeque::new(),
+            history: Vec::new(),
             sent: 0,
             received: 0,
             outbox: Vec::new(),
@@ -178,31 +172,43 @@ where
                         _ if i % tell == 0 => Kind::TaskTell,
                         _ => Kind::Task,
                     },
-                    history: Vec::new(),
                 });
             self.queue.extend(queued);
             self.batches += 1;
         }
     }
 
-    /// Takes a task out of the queue whose outcome is known.
-    pub(super) fn remove(&mut self, place: usize) -> Option<Queued<T>> {
+    /// Takes a task out of the queue whose outcome is known, with its history.
+    pub(super) fn remove(&mut self, place: usize) -> Option<(Queued<T>, Vec<Failure>)> {
         let queued = self.queue.remove(place)?;
         self.sent -= usize::from(place < self.sent);
         self.batches -= usize::from(queued.kind == Kind::TaskLast);
-        Some(queued)
+        let history = if place == 0 {
+            std::mem::take(&mut self.history)
+        } else {
+            Vec::new()
+        };
+        Some((queued, history))
     }
 
     /// Puts a task back that is to be started again, before all others.
-    pub(super) fn put_back(&mut self, queued: Queued<T>) {
+    pub(super) fn put_back(&mut self, queued: Queued<T>, history: Vec<Failure>) {
         self.batches += usize::from(queued.kind == Kind::TaskLast);
         self.queue.push_front(queued);
+        self.history = history;
     }
 
-    pub(super) fn fail(&mut self, mut queued: Queued<T>, attempts: u32, failure: Failure) {
+    /// Fails a task that was started so often, the last time to this end.
+    pub(super) fn fail(
+        &mut self,
+        queued: Queued<T>,
+        attempts: usize,
+        failure: Failure,
+        history: Vec<Failure>,
+    ) {
         self.hand_over();
-        let error = TaskError::new(queued.index, attempts, failure);
-        let history = std::mem::take(&mut queued.history);
+        // No more than `retries` and one, both `u32`.
+        let error = TaskError::new(queued.index, attempts as u32, failure);
         self.work.fail(error.with_history(history));
         discard(queued);
     }

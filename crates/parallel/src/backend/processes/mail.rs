@@ -121,9 +121,8 @@ where
                 },
             };
             outbox.truncate(begin);
-            if let Some(queued) = self.remove(self.sent) {
-                let attempts = queued.attempts();
-                self.fail(queued, attempts, failure);
+            if let Some((queued, history)) = self.remove(self.sent) {
+                self.fail(queued, history.len(), failure, history);
             }
         }
     }
@@ -168,7 +167,7 @@ where
             Kind::Failed => Err(wire::decode::<Failure>(payload).map_err(|_| Useless::Mad)?),
             _ => return Err(Useless::Mad),
         };
-        let queued = self.remove(0).ok_or(Useless::Mad)?;
+        let (queued, history) = self.remove(0).ok_or(Useless::Mad)?;
         self.received += 1;
         self.of_batch += 1;
         self.barren = 0;
@@ -179,10 +178,7 @@ where
             self.of_batch = 0;
         }
         match decoded {
-            Err(failure) => {
-                let attempts = queued.attempts() + 1;
-                self.fail(queued, attempts, failure);
-            }
+            Err(failure) => self.fail(queued, history.len() + 1, failure, history),
             Ok(value) => {
                 if queued.index != self.first_value + self.values.len() {
                     self.hand_over();

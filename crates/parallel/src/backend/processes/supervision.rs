@@ -77,7 +77,7 @@ where
         let _ = self.receive_from(process);
         if started > self.received
             && self.sent > 0
-            && let Some(mut culprit) = self.remove(0)
+            && let Some((culprit, mut history)) = self.remove(0)
         {
             let known = status.filter(|_| matches!(ended, Ended::ByItself));
             let failure = match ended {
@@ -88,12 +88,11 @@ where
                 },
             };
             self.barren = 0;
-            if culprit.attempts() < self.limits.retries {
-                culprit.history.push(failure);
-                self.put_back(culprit);
+            if history.len() < self.limits.retries as usize {
+                history.push(failure);
+                self.put_back(culprit, history);
             } else {
-                let attempts = culprit.attempts() + 1;
-                self.fail(culprit, attempts, failure);
+                self.fail(culprit, history.len() + 1, failure, history);
             }
         }
         self.hand_over();
