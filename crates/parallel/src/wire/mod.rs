@@ -1,6 +1,7 @@
 //! Functions that travel: how a call is named and written so that another process of the same
 //! executable can make it.
 
+mod bulk;
 pub(crate) mod frame;
 mod identity;
 mod value;

@@ -4,6 +4,7 @@ use std::any::type_name;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::bulk;
 use crate::error::Failure;
 
 /// A value that can travel to another process and back.
@@ -19,7 +20,10 @@ pub trait Value: Serialize + DeserializeOwned + Send + 'static {}
 impl<V: Serialize + DeserializeOwned + Send + 'static> Value for V {}
 
 /// Appends `value` to `out`.
-pub(crate) fn encode<V: Serialize>(value: &V, out: &mut Vec<u8>) -> Result<(), Failure> {
+pub(crate) fn encode<V: Serialize + 'static>(value: &V, out: &mut Vec<u8>) -> Result<(), Failure> {
+    if bulk::encode(value, out) {
+        return Ok(());
+    }
     postcard::serialize_with_flavor(value, Appender(out)).map_err(|error| Failure::Encode {
         type_name: type_name::<V>().to_owned(),
         message: explain(error),
@@ -27,7 +31,10 @@ pub(crate) fn encode<V: Serialize>(value: &V, out: &mut Vec<u8>) -> Result<(), F
 }
 
 /// Makes a value of all of `bytes`.
-pub(crate) fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, Failure> {
+pub(crate) fn decode<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, Failure> {
+    if let Some(value) = bulk::decode(bytes) {
+        return Ok(value);
+    }
     let failure = |message| Failure::Decode {
         type_name: type_name::<V>().to_owned(),
         message,
@@ -57,7 +64,7 @@ fn explain(error: postcard::Error) -> String {
 }
 
 /// Where postcard writes: behind what the vector already holds.
-struct Appender<'a>(&'a mut Vec<u8>);
+pub(super) struct Appender<'a>(pub(super) &'a mut Vec<u8>);
 
 impl postcard::ser_flavors::Flavor for Appender<'_> {
     type Output = ();
