@@ -18,7 +18,7 @@ pub(crate) struct Cli {
     pub(crate) evening: Evening,
 }
 
-/// A kitchen has its limits, and a system has room for some 16 000 threads.
+/// A kitchen has its limits, and the library gives nobody more than 1024.
 const MOST_COOKS: i64 = 1000;
 
 const EXIT_CODES: &str = "\
@@ -34,15 +34,22 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Evening {
+pub(crate) struct Cooks {
     /// How many cooks; -1 is one for each CPU, -2 one fewer
     #[arg(
-        long,
+        long = "jobs",
         value_name = "N",
         default_value_t = 3,
-        allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-MOST_COOKS..=MOST_COOKS)
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i64).range(-MOST_COOKS..=MOST_COOKS)
     )]
-    pub(crate) jobs: i64,
+    pub(crate) number: i64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Evening {
+    #[command(flatten)]
+    pub(crate) cooks: Cooks,
 
     /// Where the cooks work
     #[arg(long, value_enum, default_value_t = Place::Threads)]
@@ -75,14 +82,8 @@ pub(crate) struct Evening {
 
 #[derive(Debug, Args)]
 pub(crate) struct Comparison {
-    /// How many cooks; -1 is one for each CPU, -2 one fewer
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 3,
-        allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-MOST_COOKS..=MOST_COOKS)
-    )]
-    pub(crate) jobs: i64,
+    #[command(flatten)]
+    pub(crate) cooks: Cooks,
 
     /// How many customers order a random dish
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]

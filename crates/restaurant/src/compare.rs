@@ -27,7 +27,7 @@ pub(crate) fn compare(comparison: &Comparison) -> Result<ExitCode, Refusal> {
         },
         orders: orders.collect(),
     };
-    let cooks = || Parallel::new(comparison.jobs);
+    let cooks = || Parallel::new(comparison.cooks.number);
     let figures = [
         Ok(trial.plain_loop()),
         trial.cooks(

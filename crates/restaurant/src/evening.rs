@@ -75,7 +75,7 @@ fn cook(
     batch_size: BatchSize,
     orders: impl Iterator<Item = Order> + Send,
 ) -> Result<Service, Error> {
-    let cooks = Parallel::new(evening.jobs).batch_size(batch_size);
+    let cooks = Parallel::new(evening.cooks.number).batch_size(batch_size);
     match evening.backend {
         Place::Sequential => {
             let cooks = cooks.backend(Sequential::new());
@@ -122,7 +122,7 @@ fn tell(evening: &Evening, service: &Service, seed: Option<u64>) -> Result<(), T
 }
 
 fn cooks(evening: &Evening) -> String {
-    let jobs = match evening.jobs {
+    let jobs = match evening.cooks.number {
         jobs if jobs < 0 => format!("--jobs {jobs}"),
         jobs => jobs.to_string(),
     };
