@@ -82,6 +82,23 @@ impl<B> Parallel<B> {
         self
     }
 
+    /// How many jobs that are, here and now: joblib's `effective_n_jobs`.
+    ///
+    /// # Errors
+    /// [`Error::NoJobs`] if `n_jobs` is 0.
+    ///
+    /// ```
+    /// use parallel::{Parallel, cpu_share};
+    ///
+    /// assert_eq!(Parallel::new(3).effective_n_jobs()?, 3);
+    /// assert_eq!(Parallel::new(-1).effective_n_jobs()?, cpu_share());
+    /// assert!(Parallel::new(0).effective_n_jobs().is_err());
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    pub fn effective_n_jobs(&self) -> Result<usize, Error> {
+        self.n_jobs.resolve()
+    }
+
     /// Runs all tasks and gives their results in the order of the input. Stops at the first failure:
     /// nothing more starts, and the error is that of the lowest index among the failures seen.
     ///
@@ -182,7 +199,7 @@ impl<B> Parallel<B> {
         B: Backend<I::Item>,
     {
         let plan = Plan {
-            lanes: self.n_jobs.resolve()?,
+            lanes: self.effective_n_jobs()?,
             batch_size: self.batch_size,
             batch_time: self.backend.batch_time(),
             on_failure,

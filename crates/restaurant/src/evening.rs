@@ -122,10 +122,9 @@ fn tell(evening: &Evening, service: &Service, seed: Option<u64>) -> Result<(), T
 }
 
 fn cooks(evening: &Evening) -> String {
-    let jobs = match evening.cooks.number {
-        jobs if jobs < 0 => format!("--jobs {jobs}"),
-        jobs => jobs.to_string(),
-    };
+    // They have worked, so there is a number of them.
+    let jobs = Parallel::new(evening.cooks.number).effective_n_jobs();
+    let jobs = jobs.unwrap_or_default();
     match evening.backend {
         Place::Sequential => "1, sequential".to_owned(),
         Place::Threads => format!("{jobs}, on threads"),
