@@ -16,6 +16,10 @@ type Named = (&'static str, fn());
 
 const TESTS: &[Named] = &[
     (
+        "the_environment_limits_the_cpus",
+        parent::the_environment_limits_the_cpus,
+    ),
+    (
         "a_killed_parent_leaves_nothing",
         parent::a_killed_parent_leaves_nothing,
     ),
@@ -51,6 +55,7 @@ const TESTS: &[Named] = &[
 ];
 
 const ROLES: &[Named] = &[
+    ("count_cpus", parent::count_cpus),
     ("start_workers_and_wait", parent::start_workers_and_wait),
     ("print_in_pieces", parent::print_in_pieces),
     ("leave_nothing", limits::leave_nothing),

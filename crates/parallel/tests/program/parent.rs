@@ -74,6 +74,22 @@ pub fn what_tasks_print_is_out() {
     );
 }
 
+pub fn count_cpus() {
+    assert_eq!(parallel::cpu_share(), 1);
+    assert_eq!(Parallel::new(-1).effective_n_jobs().unwrap(), 1);
+    assert_eq!(Parallel::new(3).effective_n_jobs().unwrap(), 3);
+    let there = Parallel::new(1)
+        .backend(Processes::new())
+        .map(|_| parallel::cpu_share(), 0..1);
+    assert_eq!(there.unwrap(), [1]);
+}
+
+pub fn the_environment_limits_the_cpus() {
+    let mut command = stage::command("count_cpus");
+    command.env("PARALLEL_MAX_CPUS", "1");
+    stage::finish("count_cpus", command);
+}
+
 pub fn a_mark_that_somebody_set_is_refused() {
     let mut command = stage::command("print_in_pieces");
     command.env("PARALLEL_WORKER", "1").stdin(Stdio::null());

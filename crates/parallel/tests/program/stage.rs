@@ -40,7 +40,8 @@ pub fn play_as_copy(role: &str) {
     result.unwrap();
 }
 
-fn finish(role: &str, mut command: Command) {
+/// Waits for a role to be played to a good end.
+pub fn finish(role: &str, mut command: Command) {
     let output = output(
         command
             .stdout(Stdio::piped())
