@@ -24,7 +24,7 @@ const TESTS: &[Named] = &[
         parent::a_killed_parent_leaves_nothing,
     ),
     ("a_call_leaves_nothing", || {
-        stage::play("leave_nothing");
+        stage::play_apart("leave_nothing");
     }),
     ("static_initializers_have_run_in_workers", || {
         stage::play("initialized");

@@ -1,6 +1,7 @@
 //! This executable, started again in a role.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -29,13 +30,30 @@ pub fn play(role: &str) {
 
 /// The same, from a copy of the executable that the role may do with as it likes.
 pub fn play_as_copy(role: &str) {
+    in_folder(role, |folder| {
+        let copy = folder.join("program");
+        fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+        let mut command = Command::new(copy);
+        command.env(ROLE, role);
+        command
+    });
+}
+
+/// The same, with a folder of its own for temporary files.
+pub fn play_apart(role: &str) {
+    in_folder(role, |folder| {
+        let mut command = command(role);
+        command.env("TMPDIR", folder);
+        command
+    });
+}
+
+/// Plays a role that has a folder, which is removed afterwards.
+fn in_folder(role: &str, command: impl FnOnce(&Path) -> Command) {
     let folder = std::env::temp_dir().join(format!("parallel-{role}-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
-    let copy = folder.join("program");
-    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
-    let mut command = Command::new(&copy);
-    command.env(ROLE, role);
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| finish(role, command)));
+    let play = || finish(role, command(&folder));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(play));
     fs::remove_dir_all(&folder).unwrap();
     result.unwrap();
 }
