@@ -8,8 +8,8 @@
 //!
 //! `Work` owns what is the same wherever tasks run: laziness ([`source`]), how many at a time
 //! ([`batch`]), order ([`order`], [`results`]), what a failure does, and when to stop. Each part has a
-//! lock of its own, none is held while another is taken, and only the source's while a user's code
-//! runs.
+//! lock of its own. Only the source's is held while a user's code runs, the iterator, and while another
+//! one is taken, the sizes'.
 
 mod batch;
 mod order;
@@ -27,6 +27,7 @@ use self::results::Results;
 use self::source::Source;
 use crate::delayed::Task;
 use crate::error::{BackendError, Error, Failure, Outcome, TaskError};
+use crate::panics;
 
 pub use self::batch::BatchSize;
 pub use self::source::Batch;
@@ -71,7 +72,7 @@ impl<'a, T: Task> Work<'a, T> {
     pub(crate) fn new(tasks: impl Iterator<Item = T> + Send + 'a, plan: Plan) -> Self {
         let widest = size_of::<T>().max(size_of::<T::Output>()).max(1);
         let largest = BATCH_BYTES / widest;
-        let (at_least, _) = tasks.size_hint();
+        let at_least = panics::catch(|| tasks.size_hint().0).unwrap_or(0);
         Self {
             sizing: Mutex::new(Sizing::new(
                 plan.batch_size,
@@ -96,7 +97,8 @@ impl<'a, T: Task> Work<'a, T> {
             if self.stopped() {
                 return None;
             }
-            let size = self.sizing.lock().next(source.at_most());
+            let remaining = source.at_most();
+            let size = self.sizing.lock().next(remaining);
             source.pull(size)
         };
         if let Some(panic) = panic {

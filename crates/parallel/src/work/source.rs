@@ -97,9 +97,9 @@ impl<'a, T> Source<'a, T> {
         self.pulled
     }
 
-    /// How many tasks the iterator says are left at most.
+    /// How many tasks the iterator says are left at most. If it panics over that, it says nothing.
     pub(super) fn at_most(&self) -> Option<usize> {
-        self.feed.at_most()
+        panics::catch(|| self.feed.at_most()).unwrap_or(None)
     }
 
     /// Whether there is nothing left to hand out.

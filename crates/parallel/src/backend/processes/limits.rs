@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::Processes;
 use super::lane::Lane;
 use super::memory::clock;
-use super::process::dismiss;
+use super::process::{Process, dismiss};
 use super::supervision::Ended;
 use crate::delayed::Portable;
 use crate::error::BackendError;
@@ -121,47 +121,56 @@ where
         }
     }
 
-    /// How many tasks the worker has started that it has not answered for; all but one of the answers
-    /// may be on their way.
-    fn at_work(&self) -> u64 {
-        let process = self.process.as_ref();
-        let started = process.map_or(0, |process| process.link.memory().control().started());
-        started.saturating_sub(self.received)
+    /// How many tasks the worker has started, if it has not answered for all of them. All but one of the
+    /// answers may be on their way.
+    fn at_work(&self, process: &Process) -> Option<u64> {
+        let started = process.link.memory().control().started();
+        (started > self.received).then_some(started)
     }
 
     /// When the time of the task that runs now is over.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let limit = self.limits.timeout?;
         let process = self.process.as_ref().filter(|process| !process.beginning)?;
-        let left = if self.at_work() == 0 {
+        let left = match self.at_work(process) {
             // It is about to start one, which is looked at in time.
-            limit.min(STALLED)
-        } else {
-            let claimed_at = process.link.memory().control().claimed_at();
-            (claimed_at + limit).saturating_sub(clock())
+            None => limit.min(STALLED),
+            Some(_) => end_of_time(process, limit).saturating_sub(clock()),
         };
         Instant::now().checked_add(left)
     }
 
     /// It is late: ends the worker if the task that it is at has had its time.
     pub(super) fn check_time(&mut self) -> Result<(), BackendError> {
-        let (Some(limit), Some(process)) = (self.limits.timeout, &self.process) else {
+        let (Some(limit), Some(mut process)) = (self.limits.timeout, self.process.take()) else {
             return Ok(());
         };
-        if self.at_work() > 0 {
-            self.stalled_since = None;
-            let claimed_at = process.link.memory().control().claimed_at();
-            return if clock() < claimed_at + limit {
-                Ok(())
-            } else {
-                self.replace(Ended::TimedOut(limit))
-            };
+        let ended = match self.at_work(&process) {
+            Some(started) => {
+                self.stalled_since = None;
+                // It may be through with that task by now and at the next one, which has its own time.
+                let late = clock() >= end_of_time(&process, limit);
+                (late && process.next_generation_at(started))
+                    .then_some(Ended::TimedOut { limit, started })
+            }
+            None => {
+                let since = *self.stalled_since.get_or_insert_with(Instant::now);
+                (since.elapsed() >= STALLED).then_some(Ended::ByItself)
+            }
+        };
+        self.process = Some(process);
+        match ended {
+            None => Ok(()),
+            Some(ended) => {
+                self.stalled_since = None;
+                self.replace(ended)
+            }
         }
-        let since = *self.stalled_since.get_or_insert_with(Instant::now);
-        if since.elapsed() < STALLED {
-            return Ok(());
-        }
-        self.stalled_since = None;
-        self.replace(Ended::ByItself)
     }
+}
+
+/// When the time of the task that the worker is at is over, by the clock that both see.
+fn end_of_time(process: &Process, limit: Duration) -> Duration {
+    let claimed_at = process.link.memory().control().claimed_at();
+    claimed_at.saturating_add(limit)
 }

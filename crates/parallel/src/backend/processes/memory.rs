@@ -92,6 +92,17 @@ impl Control {
         split(self.claims.0.swap(word, Ordering::AcqRel)).1
     }
 
+    /// The parent: the same, but only if the worker is still at the task with which it has started so many
+    /// of this generation; whether it was.
+    pub(super) fn revoke_at(&self, generation: u16, started: u64, next_generation: u16) -> bool {
+        let word = u64::from(generation) << COUNT_BITS | started;
+        let next = u64::from(next_generation) << COUNT_BITS;
+        let claims = &self.claims.0;
+        claims
+            .compare_exchange(word, next, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
     /// The worker: it has come up and speaks the protocol.
     pub(super) fn set_ready(&self) {
         self.ready.store(1, Ordering::Release);
@@ -256,6 +267,9 @@ mod tests {
         assert!(!control.claim(0));
         assert!(control.claim(1));
         assert_eq!(control.started(), 1);
+        assert!(!control.revoke_at(1, 0, 2), "it has moved on");
+        assert!(control.revoke_at(1, 1, 2));
+        assert!(!control.claim(1));
     }
 
     #[test]

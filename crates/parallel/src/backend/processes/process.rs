@@ -138,6 +138,17 @@ impl Process {
         self.link.memory().control().revoke(self.generation)
     }
 
+    /// The same, but only if the last task of this generation that started is that one; whether it is.
+    pub(super) fn next_generation_at(&mut self, started: u64) -> bool {
+        let next = self.generation.wrapping_add(1);
+        let control = self.link.memory().control();
+        let revoked = control.revoke_at(self.generation, started, next);
+        if revoked {
+            self.generation = next;
+        }
+        revoked
+    }
+
     /// Sleeps until something happens. The link must have [fallen asleep](Link::fall_asleep).
     pub(super) fn wait(&self, stop: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Woken {
         let bell = self.link.bell();

@@ -24,8 +24,8 @@ pub(super) enum Ended {
     ByItself,
     /// It was of no use any more.
     Useless(Useless),
-    /// Its task ran for longer than this.
-    TimedOut(Duration),
+    /// Its task ran for longer than this. So many tasks it has started, and no more will start.
+    TimedOut { limit: Duration, started: u64 },
 }
 
 impl<T: Portable> Lane<'_, '_, T>
@@ -37,7 +37,11 @@ where
         let Some(mut process) = self.process.take() else {
             return Ok(());
         };
-        let started = process.link.memory().control().started();
+        // It may be alive yet: what starts from here on would be started a second time elsewhere.
+        let started = match ended {
+            Ended::TimedOut { started, .. } => started,
+            Ended::ByItself | Ended::Useless(_) => process.next_generation(),
+        };
         let ready = process.link.memory().control().is_ready();
         let unfit = match &ended {
             Ended::Useless(Useless::Unfit(failure)) => Some(failure.to_string()),
@@ -81,7 +85,7 @@ where
         {
             let known = status.filter(|_| matches!(ended, Ended::ByItself));
             let failure = match ended {
-                Ended::TimedOut(limit) => Failure::TimedOut { limit },
+                Ended::TimedOut { limit, .. } => Failure::TimedOut { limit },
                 Ended::ByItself | Ended::Useless(_) => Failure::Died {
                     signal: known.and_then(|status| status.signal()),
                     code: known.and_then(|status| status.code()),

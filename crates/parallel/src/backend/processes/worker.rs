@@ -125,7 +125,11 @@ impl Worker {
     fn serve(mut self) -> Result<(), Lost> {
         loop {
             match self.inbox.next().map_err(|_| Lost)? {
-                Some((header, _)) if header.kind == Kind::Exit => return Ok(()),
+                Some((header, _)) if header.kind == Kind::Exit => {
+                    // The rest of a batch may have gone to another worker.
+                    self.end_batch();
+                    return Ok(());
+                }
                 Some((header, _)) if header.kind == Kind::Begin => self.begin(header)?,
                 Some((header, argument)) => self.serve_task(header, argument)?,
                 None => {

@@ -1,6 +1,6 @@
 //! Results come in the order of the input, which is pulled as it is needed.
 
-use parallel::{BatchSize, Error, delayed};
+use parallel::{BatchSize, Error, Failure, delayed};
 
 use super::parallel;
 use crate::tools::{spin, with_deadline};
@@ -151,4 +151,34 @@ fn an_endless_input_ends_with_a_failure() {
         panic!("{error:?}")
     };
     assert!(error.index() >= 5000, "{error}");
+}
+
+/// Panics when it is asked for its length.
+struct Shy<I>(I);
+
+impl<I: Iterator> Iterator for Shy<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        panic!("who asks?")
+    }
+}
+
+#[test]
+fn an_input_that_panics_over_its_length_is_an_outcome() {
+    let tasks = Shy(0..20).map(|i| delayed(|i: u8| i, i));
+    // It may be asked while it is pulled from, and it may not.
+    match parallel(2).run(tasks) {
+        Ok(results) => assert!(results.into_iter().eq(0..20)),
+        Err(Error::Task(error)) => {
+            assert!(
+                matches!(error.failure(), Failure::Source { message, .. } if message == "who asks?")
+            );
+        }
+        Err(error) => panic!("{error:?}"),
+    }
 }

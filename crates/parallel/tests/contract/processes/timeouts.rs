@@ -204,3 +204,30 @@ fn a_panic_is_not_tried_again() {
     assert_eq!((error.attempts(), error.history().len()), (1, 0));
     assert_eq!(fs::read(log).unwrap(), b"x");
 }
+
+#[test]
+fn who_is_just_in_time_or_just_late_runs_once() {
+    // As long as they may run, more or less: often a worker is ended just as it goes on to the next one.
+    let task = |(i, log): (u64, PathBuf)| {
+        note(&log, &format!("{i}\n"));
+        let start = std::time::Instant::now();
+        while start.elapsed() < Duration::from_micros(1500 + i * 7 % 1000) {}
+        i
+    };
+    let folder = Folder::new("just");
+    let log = folder.0.join("log");
+    let tasks = (0..400).map(|i| delayed(task, (i, log.clone())));
+    let outcomes = with_deadline(|| on(2, 50, Duration::from_millis(2)).outcomes(tasks)).unwrap();
+    assert_eq!(outcomes.len(), 400);
+    let log = fs::read_to_string(log).unwrap();
+    let mut ran: Vec<u64> = log.lines().map(|line| line.parse().unwrap()).collect();
+    ran.sort_unstable();
+    let before = ran.len();
+    ran.dedup();
+    assert_eq!(before, ran.len(), "started twice");
+}
+
+#[test]
+fn the_longest_time_is_no_limit() {
+    assert_eq!(on(1, 1, Duration::MAX).map(|i| i, 0..3).unwrap(), [0, 1, 2]);
+}

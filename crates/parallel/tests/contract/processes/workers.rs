@@ -183,3 +183,16 @@ fn a_variable_that_cannot_be_is_an_error() {
         "{error}"
     );
 }
+
+#[test]
+fn what_is_left_is_done_by_a_worker_that_goes_within_a_batch() {
+    let folder = super::deaths::Folder::new("left");
+    let log = folder.0.join("log");
+    let task = |log: std::path::PathBuf| {
+        parallel::at_batch_end(move || super::deaths::note(&log, "x"));
+    };
+    let processes = Processes::new().max_tasks_per_worker(3);
+    let parallel = Parallel::new(1).batch_size(10).backend(processes);
+    with_deadline(|| parallel.run((0..10).map(|_| delayed(task, log.clone())))).unwrap();
+    assert_eq!(std::fs::read(log).unwrap(), b"xxxxxxxxxx");
+}
