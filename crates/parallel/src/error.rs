@@ -175,7 +175,15 @@ pub enum Failure {
         signal: Option<i32>,
         /// The exit code with which it left.
         code: Option<i32>,
+        /// Whether it was likely the kernel that killed it, because the machine or the container had no
+        /// memory left.
+        oom_likely: bool,
+        /// The last lines that it printed on standard error, ten at most, separated by line feeds.
+        last_words: String,
     },
+    /// The task wanted more memory than a worker may have, and ended with its worker process; see
+    /// `Processes::memory_limit`.
+    OutOfMemory,
     /// The task ran for longer than it may, and was ended with the process that ran it; see
     /// `Processes::timeout`.
     TimedOut {
@@ -216,17 +224,42 @@ impl fmt::Display for Failure {
             Self::Panicked {
                 message, location, ..
             } => write!(f, "panicked{}: {message}", place(location)),
-            Self::Died { signal, code } => match (signal, code) {
-                (Some(signal), _) => write!(
-                    f,
-                    "killed its worker process: {} (signal {signal})",
-                    signal_name(*signal)
-                ),
-                (None, Some(code)) => {
-                    write!(f, "ended its worker process with exit code {code}")
+            Self::Died {
+                signal,
+                code,
+                oom_likely,
+                last_words,
+            } => {
+                match (signal, code) {
+                    (Some(signal), _) => write!(
+                        f,
+                        "killed its worker process: {} (signal {signal})",
+                        signal_name(*signal)
+                    ),
+                    (None, Some(code)) => {
+                        write!(f, "ended its worker process with exit code {code}")
+                    }
+                    (None, None) => write!(f, "lost its worker process"),
+                }?;
+                if *oom_likely {
+                    write!(
+                        f,
+                        "; likely by the kernel, which has just killed a process because memory ran out: \
+                         run fewer jobs at a time, or set a memory limit"
+                    )?;
                 }
-                (None, None) => write!(f, "lost its worker process"),
-            },
+                if last_words.is_empty() {
+                    return Ok(());
+                }
+                write!(f, "; the last lines on its standard error:")?;
+                last_words
+                    .lines()
+                    .try_for_each(|line| write!(f, "\n    {line}"))
+            }
+            Self::OutOfMemory => write!(
+                f,
+                "wanted more memory than its worker process may have, and ended with it"
+            ),
             Self::TimedOut { limit } => {
                 write!(
                     f,
@@ -259,7 +292,7 @@ fn signal_name(signal: i32) -> &'static str {
         6 => "SIGABRT, abort",
         7 => "SIGBUS, bad memory access",
         8 => "SIGFPE, arithmetic fault",
-        9 => "SIGKILL, killed from outside or by the kernel when memory ran out",
+        9 => "SIGKILL, killed from outside",
         11 => "SIGSEGV, invalid memory access or stack overflow",
         13 => "SIGPIPE, wrote to a closed pipe",
         14 => "SIGALRM, alarm",

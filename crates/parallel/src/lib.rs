@@ -15,9 +15,11 @@
 
 mod backend;
 mod batch_end;
+mod current;
 mod delayed;
 mod error;
 mod jobs;
+mod observe;
 mod panics;
 mod parallel;
 mod pool;
@@ -25,15 +27,17 @@ mod sync;
 mod wire;
 mod work;
 
-#[cfg(target_os = "linux")]
-pub use crate::backend::Processes;
 #[cfg(all(target_os = "linux", feature = "explicit-init"))]
 pub use crate::backend::init;
 pub use crate::backend::{Backend, Sequential, Threads};
+#[cfg(target_os = "linux")]
+pub use crate::backend::{Output, Processes};
 pub use crate::batch_end::at_batch_end;
+pub use crate::current::{Current, current};
 pub use crate::delayed::{Delayed, Portable, Task, delayed};
 pub use crate::error::{BackendError, Error, Failure, Outcome, PanicBacktrace, TaskError};
 pub use crate::jobs::{NJobs, cpu_share};
+pub use crate::observe::{Event, Observer, OutputStream};
 pub use crate::parallel::Parallel;
 pub use crate::wire::EntryPoint;
 pub use crate::work::{Batch, BatchSize, Work};

@@ -4,6 +4,7 @@ use crate::backend::{Backend, Threads};
 use crate::delayed::{Delayed, Task, delayed};
 use crate::error::{Error, Outcome};
 use crate::jobs::NJobs;
+use crate::observe::{Observer, Observers};
 use crate::work::{BatchSize, OnFailure, Plan, Work};
 
 /// A loop over independent pieces of work, run in parallel: joblib's `Parallel`.
@@ -23,6 +24,7 @@ use crate::work::{BatchSize, OnFailure, Plan, Work};
 pub struct Parallel<B = Threads> {
     n_jobs: NJobs,
     batch_size: BatchSize,
+    observers: Observers,
     backend: B,
 }
 
@@ -40,6 +42,7 @@ impl Parallel {
         Self {
             n_jobs: n_jobs.into(),
             batch_size: BatchSize::Auto,
+            observers: Observers::default(),
             backend: Threads::new(),
         }
     }
@@ -62,6 +65,7 @@ impl<B> Parallel<B> {
         Parallel {
             n_jobs: self.n_jobs,
             batch_size: self.batch_size,
+            observers: self.observers,
             backend,
         }
     }
@@ -79,6 +83,23 @@ impl<B> Parallel<B> {
     #[must_use]
     pub fn batch_size(mut self, batch_size: impl Into<BatchSize>) -> Self {
         self.batch_size = batch_size.into();
+        self
+    }
+
+    /// Has someone told what happens in each call. May be called more than once.
+    ///
+    /// See [`Event`](crate::Event) for what is told.
+    ///
+    /// ```
+    /// use parallel::{Event, Parallel, delayed};
+    ///
+    /// let parallel = Parallel::new(2).observer(|event: &Event| eprintln!("{event:?}"));
+    /// assert_eq!(parallel.run([delayed(|i| i + 1, 1)])?, [2]);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observers.add(observer);
         self
     }
 
@@ -203,6 +224,7 @@ impl<B> Parallel<B> {
             batch_size: self.batch_size,
             batch_time: self.backend.batch_time(),
             on_failure,
+            observers: self.observers.clone(),
         };
         Ok((plan.lanes, Work::new(tasks.into_iter(), plan)))
     }

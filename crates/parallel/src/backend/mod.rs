@@ -14,10 +14,10 @@ use crate::delayed::Task;
 use crate::error::BackendError;
 use crate::work::Work;
 
-#[cfg(target_os = "linux")]
-pub use self::processes::Processes;
 #[cfg(all(target_os = "linux", feature = "explicit-init"))]
 pub use self::processes::init;
+#[cfg(target_os = "linux")]
+pub use self::processes::{Output, Processes};
 pub use self::sequential::Sequential;
 pub use self::threads::Threads;
 

@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Exit = 4,
     /// To the worker, before all tasks: what to do first. The word is an entry point.
     Begin = 5,
+    /// To the worker: which task comes next, as [`At`] says. Those behind it are counted on from there.
+    At = 6,
     /// To the parent: a task's result. After a `TaskLast` the word is the batch's run time in
     /// nanoseconds.
     Done = 17,
@@ -44,7 +46,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Task,
         Self::TaskTell,
         Self::TaskLast,
@@ -52,12 +54,55 @@ impl Kind {
         Self::Done,
         Self::Failed,
         Self::Begin,
+        Self::At,
         Self::Begun,
         Self::Unfit,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
+    }
+}
+
+/// Which task one is, and how often it has been started with this time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) index: usize,
+    pub(crate) attempt: u32,
+    /// Whether nothing behind it shall be started if it fails.
+    pub(crate) all_or_nothing: bool,
+}
+
+const INDEX_BITS: u32 = 48;
+const ATTEMPT_BITS: u32 = 15;
+
+impl At {
+    /// As the word of a frame. Numbers that need more than 48 and 15 bits are told as the largest.
+    pub(crate) fn to_word(self) -> u64 {
+        let index = (self.index as u64).min((1 << INDEX_BITS) - 1);
+        let attempt = u64::from(self.attempt).min((1 << ATTEMPT_BITS) - 1);
+        index
+            | attempt << INDEX_BITS
+            | u64::from(self.all_or_nothing) << (INDEX_BITS + ATTEMPT_BITS)
+    }
+
+    pub(crate) fn from_word(word: u64) -> Self {
+        let index = word & ((1 << INDEX_BITS) - 1);
+        Self {
+            index: usize::try_from(index).unwrap_or(usize::MAX),
+            // Exact: fifteen bits are left.
+            attempt: (word >> INDEX_BITS & ((1 << ATTEMPT_BITS) - 1)) as u32,
+            all_or_nothing: word >> (INDEX_BITS + ATTEMPT_BITS) == 1,
+        }
+    }
+
+    /// The task behind it, which is started for the first time.
+    pub(crate) fn next(self) -> Self {
+        Self {
+            index: self.index + 1,
+            attempt: 1,
+            ..self
+        }
     }
 }
 
@@ -207,6 +252,12 @@ mod tests {
                 let end = begins.iter().copied().find(|begin| *begin >= at);
                 prop_assert_eq!(Some(frame_end(&stream, at)), end);
             }
+        }
+
+        #[test]
+        fn a_place_comes_out_as_it_went_in(index in 0..1usize << INDEX_BITS, attempt in 0..1u32 << ATTEMPT_BITS, all_or_nothing: bool) {
+            let at = At { index, attempt, all_or_nothing };
+            prop_assert_eq!(At::from_word(at.to_word()), at);
         }
 
         #[test]

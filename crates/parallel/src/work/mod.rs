@@ -17,7 +17,8 @@ mod results;
 mod run;
 mod source;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -27,6 +28,7 @@ use self::results::Results;
 use self::source::Source;
 use crate::delayed::Task;
 use crate::error::{BackendError, Error, Failure, Outcome, TaskError};
+use crate::observe::{Event, Observers};
 use crate::panics;
 
 pub use self::batch::BatchSize;
@@ -44,13 +46,14 @@ pub(crate) enum OnFailure {
 }
 
 /// How one call shall go.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) lanes: usize,
     pub(crate) batch_size: BatchSize,
     /// How long a batch shall last.
     pub(crate) batch_time: Duration,
     pub(crate) on_failure: OnFailure,
+    pub(crate) observers: Observers,
 }
 
 /// The tasks of one call, and what comes of them.
@@ -63,7 +66,11 @@ pub struct Work<'a, T: Task> {
     sizing: Mutex<Sizing>,
     results: Mutex<Results<T::Output>>,
     on_failure: OnFailure,
-    stopped: AtomicBool,
+    /// Shared with tasks that ask whether they are still wanted.
+    stopped: Arc<AtomicBool>,
+    observers: Observers,
+    /// How many lanes have run here.
+    lanes_here: AtomicUsize,
     /// Who wants to be told when `stopped` is set.
     on_stop: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
 }
@@ -83,7 +90,9 @@ impl<'a, T: Task> Work<'a, T> {
             source: Mutex::new(Source::new(tasks)),
             results: Mutex::new(Results::new(at_least)),
             on_failure: plan.on_failure,
-            stopped: AtomicBool::new(false),
+            stopped: Arc::default(),
+            observers: plan.observers,
+            lanes_here: AtomicUsize::new(0),
             on_stop: Mutex::new(Vec::new()),
         }
     }
@@ -133,9 +142,14 @@ impl<'a, T: Task> Work<'a, T> {
     /// The failure of a task.
     pub(crate) fn fail(&self, error: TaskError) {
         self.results.lock().add_failure(error);
-        if self.on_failure == OnFailure::Stop {
+        if self.stops_at_failure() {
             self.stop();
         }
+    }
+
+    /// Whether the failure of a task ends the call.
+    pub(crate) fn stops_at_failure(&self) -> bool {
+        self.on_failure == OnFailure::Stop
     }
 
     /// Gives back what was taken and cannot be run here, for another lane to take.
@@ -177,6 +191,11 @@ impl<'a, T: Task> Work<'a, T> {
         for wake in waiting {
             wake();
         }
+    }
+
+    /// Tells those who want to know what happened.
+    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
+        self.observers.tell(event);
     }
 
     /// Whether every task that there is has been taken.

@@ -1,9 +1,12 @@
 //! A lane that runs its tasks here, on the calling thread.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::{Batch, Work};
 use crate::batch_end::Batches;
+use crate::current::Here;
 use crate::delayed::Task;
 use crate::error::TaskError;
 use crate::panics;
@@ -38,16 +41,18 @@ impl<T: Task> Work<'_, T> {
     /// ```
     pub fn run_here(&self) {
         let batches = Batches::begin();
+        let worker = self.lanes_here.fetch_add(1, Ordering::Relaxed);
+        let here = Here::enter(worker, Arc::clone(&self.stopped) as _);
         while let Some(batch) = self.take() {
             let (tasks, start) = (batch.len(), Instant::now());
-            self.run_batch(batch);
+            self.run_batch(batch, &here);
             batches.end_of_batch();
             self.measured(tasks, start.elapsed());
         }
     }
 
     /// Runs a batch. The results go out together, or up to a failure.
-    fn run_batch(&self, batch: Batch<T>) {
+    fn run_batch(&self, batch: Batch<T>, here: &Here) {
         let mut next = batch.first;
         let end = next + batch.len();
         let mut tasks = batch.tasks.into_iter();
@@ -55,12 +60,14 @@ impl<T: Task> Work<'_, T> {
             let mut values = Vec::with_capacity(end - next);
             let panic = panics::catch(|| {
                 for task in tasks.by_ref() {
+                    here.task(next + values.len(), 1);
                     values.push(task.call());
                     if self.stopped() {
                         break;
                     }
                 }
             });
+            here.between_tasks();
             let failed = next + values.len();
             self.succeed(next, values);
             if let Err(panic) = panic {

@@ -4,11 +4,17 @@ use parallel::Sequential;
 
 #[path = "behaviours/mod.rs"]
 mod behaviours;
+#[path = "behaviours/places.rs"]
+mod places;
 
 type Here = Sequential;
 
 fn here() -> Here {
     Sequential::new()
+}
+
+fn parallel(n_jobs: i32) -> parallel::Parallel<Here> {
+    parallel::Parallel::new(n_jobs).backend(here())
 }
 
 mod alone {

@@ -4,11 +4,17 @@ use parallel::Threads;
 
 #[path = "behaviours/mod.rs"]
 mod behaviours;
+#[path = "behaviours/places.rs"]
+mod places;
 
 type Here = Threads;
 
 fn here() -> Here {
     Threads::new()
+}
+
+fn parallel(n_jobs: i32) -> parallel::Parallel<Here> {
+    parallel::Parallel::new(n_jobs).backend(here())
 }
 
 mod alone {

@@ -23,6 +23,14 @@ const TESTS: &[Named] = &[
         "a_killed_parent_leaves_nothing",
         parent::a_killed_parent_leaves_nothing,
     ),
+    (
+        "ctrl_c_ends_all_and_prints_nothing",
+        parent::ctrl_c_ends_all_and_prints_nothing,
+    ),
+    (
+        "workers_of_workers_die_with_the_outermost_parent",
+        parent::workers_of_workers_die_with_the_outermost_parent,
+    ),
     ("a_call_leaves_nothing", || {
         stage::play_apart("leave_nothing");
     }),
@@ -57,6 +65,10 @@ const TESTS: &[Named] = &[
 const ROLES: &[Named] = &[
     ("count_cpus", parent::count_cpus),
     ("start_workers_and_wait", parent::start_workers_and_wait),
+    (
+        "start_nested_workers_and_wait",
+        parent::start_nested_workers_and_wait,
+    ),
     ("print_in_pieces", parent::print_in_pieces),
     ("leave_nothing", limits::leave_nothing),
     ("initialized", limits::initialized),

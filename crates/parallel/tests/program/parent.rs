@@ -1,9 +1,10 @@
 //! The end of a program and what it prints.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{self, Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use parallel::{Parallel, Processes, delayed};
 
@@ -21,34 +22,76 @@ pub fn start_workers_and_wait() {
     parallel.run((0..3).map(|i| delayed(settle, i))).unwrap();
 }
 
+/// Workers of workers, which do the same.
+pub fn start_nested_workers_and_wait() {
+    fn nested(_: u32) {
+        Parallel::new(1)
+            .backend(Processes::new())
+            .run([delayed(settle, 0)])
+            .unwrap();
+    }
+    let parallel = Parallel::new(3).backend(Processes::new());
+    parallel.run((0..3).map(|i| delayed(nested, i))).unwrap();
+}
+
+/// Whom a signal is for.
+enum To {
+    Program,
+    /// As Ctrl-C does in a terminal.
+    ItsGroup,
+}
+
 pub fn a_killed_parent_leaves_nothing() {
     for signal in [Signal::KILL, Signal::TERM, Signal::INT, Signal::ABORT] {
-        let mut program = stage::command("start_workers_and_wait")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(program.stdout.take().unwrap())
-            .lines()
-            .take(3);
-        let pids: Vec<Pid> = lines
-            .flat_map(|line| {
-                let line = line.unwrap();
-                let pids = line
-                    .split(' ')
-                    .map(|pid| Pid::from_raw(pid.parse().unwrap()).unwrap());
-                pids.collect::<Vec<_>>()
-            })
-            .collect();
-        assert_eq!(pids.len(), 6);
-        kill_process(Pid::from_child(&program), signal).unwrap();
-        program.wait().unwrap();
-        for pid in pids {
-            assert!(
-                stage::wait_for_end(pid),
-                "{pid:?} outlives a parent ended by {signal:?}"
-            );
-        }
+        ends_with_all_its_own("start_workers_and_wait", signal, &To::Program);
     }
+}
+
+pub fn ctrl_c_ends_all_and_prints_nothing() {
+    ends_with_all_its_own("start_workers_and_wait", Signal::INT, &To::ItsGroup);
+}
+
+pub fn workers_of_workers_die_with_the_outermost_parent() {
+    for signal in [Signal::KILL, Signal::INT] {
+        ends_with_all_its_own("start_nested_workers_and_wait", signal, &To::Program);
+    }
+}
+
+/// Plays a role in which three tasks settle, ends the program by a signal, and sees that nothing stays and
+/// nothing more is printed.
+fn ends_with_all_its_own(role: &str, signal: Signal, to: &To) {
+    let mut program = stage::command(role)
+        .process_group(0)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(program.stdout.take().unwrap());
+    let mut pids = Vec::new();
+    for _ in 0..3 {
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let both = line.split_whitespace().map(|pid| pid.parse().unwrap());
+        pids.extend(both.map(|pid| Pid::from_raw(pid).unwrap()));
+    }
+    assert_eq!(pids.len(), 6);
+    let pid = Pid::from_child(&program);
+    match to {
+        To::Program => kill_process(pid, signal).unwrap(),
+        To::ItsGroup => kill_process_group(pid, signal).unwrap(),
+    }
+    program.wait().unwrap();
+    for pid in pids {
+        assert!(
+            stage::wait_for_end(pid),
+            "{pid:?} outlives a parent ended by {signal:?}"
+        );
+    }
+    let mut more = String::new();
+    stdout.read_to_string(&mut more).unwrap();
+    let mut stderr = program.stderr.take().unwrap();
+    stderr.read_to_string(&mut more).unwrap();
+    assert_eq!(more, "", "stray output after {signal:?}");
 }
 
 pub fn print_in_pieces() {

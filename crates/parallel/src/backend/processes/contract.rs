@@ -3,7 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
+use rustix::rand::GetRandomFlags;
+
 use super::Processes;
+use super::output::{Nonce, Output};
 use crate::jobs;
 use crate::wire::{Captureless, EntryPoint, entry_point_of_action};
 
@@ -25,6 +28,7 @@ pub(super) struct Setup {
     env: Vec<(OsString, OsString)>,
     threads: Option<usize>,
     pub(super) initializer: Option<EntryPoint>,
+    pub(super) output: Output,
 }
 
 /// What a new worker counts on.
@@ -34,6 +38,7 @@ pub(super) struct Contract {
     pub(super) shares: usize,
     /// Whether it shall note when it starts each task.
     pub(super) timed: bool,
+    pub(super) memory_limit: Option<u64>,
     pub(super) setup: Setup,
     /// The CPUs in its own share.
     cpus: usize,
@@ -83,6 +88,8 @@ impl Processes {
 impl Processes {
     /// What each worker does once, before its first task: load what all of them need, say.
     ///
+    /// The environment variable `PARALLEL_INDEX` tells it the worker's number.
+    ///
     /// It must capture nothing, as the functions of tasks. If it panics or ends the worker, the call
     /// whose worker it was fails with [`Error::Backend`](crate::Error::Backend).
     ///
@@ -117,13 +124,15 @@ impl Contract {
         Self {
             shares: jobs::shares().saturating_mul(lanes),
             timed: processes.limits.timeout.is_some(),
+            memory_limit: processes.limits.memory.map(|bytes| bytes as u64),
             setup: processes.setup.clone(),
             cpus: (jobs::cpu_share() / lanes).max(1),
         }
     }
 
     /// Sets up the environment of a worker that is about to be started.
-    pub(super) fn equip(&self, command: &mut Command) {
+    pub(super) fn equip(&self, command: &mut Command, worker: usize) {
+        command.env("PARALLEL_INDEX", worker.to_string());
         let asked = self.setup.threads;
         let threads = asked.unwrap_or(self.cpus).to_string();
         for variable in THREAD_COUNTS {
@@ -133,5 +142,16 @@ impl Contract {
         }
         let env = self.setup.env.iter();
         command.envs(env.map(|(name, value)| (name, value)));
+    }
+    /// With what a new worker shall mark what its tasks print.
+    pub(super) fn marks(&self) -> Option<Nonce> {
+        (self.setup.output == Output::Lines).then(|| {
+            let mut nonce = Nonce::default();
+            // As good as never refused; then a task could still hardly print a mark by accident.
+            let _ = rustix::rand::getrandom(&mut nonce[1..], GetRandomFlags::empty());
+            // No line feed, and no part of any text: the ASCII character that separates records.
+            nonce[0] = 0x1e;
+            nonce
+        })
     }
 }

@@ -10,24 +10,76 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
+use super::output::Nonce;
+
 /// The environment variable that makes this executable a worker.
 pub(super) const MARK: &str = "PARALLEL_WORKER";
 
 /// Changes with everything that the two sides must agree on.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
-/// The version, the shares, and whether it is timed.
-const BYTES: usize = 24;
+/// The version and the numbers of [`Terms`], and the nonce.
+const BYTES: usize = 5 * 8 + size_of::<Nonce>();
 
 const DESCRIPTORS: usize = 3;
 
-/// What a worker must know and have.
-#[derive(Debug)]
-pub(super) struct Hello<Fd> {
+/// What a worker must know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// Its number.
+    pub(super) worker: usize,
     /// Into how many shares the CPUs are divided where its tasks run.
     pub(super) shares: u64,
     /// Whether it shall note when it starts each task.
     pub(super) timed: bool,
+    /// So many bytes of memory it may have.
+    pub(super) memory_limit: Option<u64>,
+    /// With what to mark what its tasks print, if that is to be told apart.
+    pub(super) marks: Option<Nonce>,
+}
+
+impl Terms {
+    fn to_bytes(self) -> [u8; BYTES] {
+        let mut bytes = [0; BYTES];
+        let numbers = [
+            VERSION,
+            self.worker as u64,
+            self.shares,
+            u64::from(self.timed),
+            self.memory_limit.unwrap_or(u64::MAX),
+        ];
+        let (places, nonce) = bytes.split_at_mut(numbers.len() * 8);
+        for (place, number) in places.chunks_exact_mut(8).zip(numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        nonce.copy_from_slice(&self.marks.unwrap_or_default());
+        bytes
+    }
+
+    /// `None` if the bytes are of another version.
+    fn from_bytes(bytes: &[u8; BYTES]) -> Option<Self> {
+        let (numbers, nonce) = bytes.split_last_chunk::<{ size_of::<Nonce>() }>()?;
+        let mut numbers = numbers.chunks_exact(8).map(|number| {
+            let mut eight = [0; 8];
+            eight.copy_from_slice(number);
+            u64::from_le_bytes(eight)
+        });
+        let version = numbers.next()?;
+        let terms = Self {
+            worker: usize::try_from(numbers.next()?).ok()?,
+            shares: numbers.next()?,
+            timed: numbers.next()? != 0,
+            memory_limit: numbers.next().filter(|limit| *limit != u64::MAX),
+            marks: Some(*nonce).filter(|nonce| *nonce != Nonce::default()),
+        };
+        (version == VERSION).then_some(terms)
+    }
+}
+
+/// What a worker must know and have.
+#[derive(Debug)]
+pub(super) struct Hello<Fd> {
+    pub(super) terms: Terms,
     pub(super) memory: Fd,
     /// The worker's end of the bell that wakes it.
     pub(super) hear: Fd,
@@ -37,11 +89,7 @@ pub(super) struct Hello<Fd> {
 
 impl Hello<BorrowedFd<'_>> {
     pub(super) fn send(&self, socket: impl AsFd) -> io::Result<()> {
-        let mut bytes = [0; BYTES];
-        let numbers = [VERSION, self.shares, u64::from(self.timed)];
-        for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
-            place.copy_from_slice(&number.to_le_bytes());
-        }
+        let bytes = self.terms.to_bytes();
         let fds = [self.memory, self.hear, self.tell];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -69,17 +117,10 @@ impl Hello<OwnedFd> {
             return Err(io::Error::other("the message brought too few descriptors"));
         };
         drop(fds);
-        let number = |at: usize| {
-            let mut half = [0; 8];
-            half.copy_from_slice(&bytes[at..at + 8]);
-            u64::from_le_bytes(half)
-        };
-        if len != bytes.len() || number(0) != VERSION {
-            return Err(io::Error::other("the message is of another version"));
-        }
+        let terms = Terms::from_bytes(&bytes).filter(|_| len == bytes.len());
+        let terms = terms.ok_or_else(|| io::Error::other("the message is of another version"))?;
         Ok(Self {
-            shares: number(8),
-            timed: number(16) != 0,
+            terms,
             memory,
             hear,
             tell,

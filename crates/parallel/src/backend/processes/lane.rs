@@ -24,7 +24,7 @@ use super::supervision::Ended;
 use crate::delayed::Portable;
 use crate::error::{BackendError, Failure, TaskError};
 use crate::panics;
-use crate::wire::frame::Kind;
+use crate::wire::frame::{At, Kind};
 use crate::work::{Batch, Work};
 
 /// In a batch so many times the parent is woken, at even distances, if it sleeps.
@@ -36,6 +36,8 @@ pub(super) struct Queued<T> {
     pub(super) task: T,
     /// The kind of frame by which it is sent.
     pub(super) kind: Kind,
+    /// What happened when it was started before.
+    pub(super) history: Vec<Failure>,
 }
 
 pub(super) struct Lane<'l, 'w, T: Portable>
@@ -47,14 +49,15 @@ where
     pub(super) image: &'static Image,
     pub(super) limits: Limits,
     pub(super) process: Option<Process>,
+    /// Of the workers that this lane has, one after the other.
+    number: Option<usize>,
     /// Of the tasks that were sent to this process.
     pub(super) generation: u16,
     pub(super) queue: VecDeque<Queued<T>>,
-    /// What happened to the first in the queue when it was started before. A task that is tried again is
-    /// the first until its outcome is known, so no other one has a history.
-    pub(super) history: Vec<Failure>,
     /// How many of the queue, from its front, were sent to this process.
     pub(super) sent: usize,
+    /// Which task the worker takes the next one for that is sent.
+    pub(super) told: Option<At>,
     /// How many outcomes came from this process.
     pub(super) received: u64,
     /// Whole frames; up to `written` they are in the ring.
@@ -86,10 +89,11 @@ where
             image: Image::of_this_process(),
             limits: crew.limits(),
             process: None,
+            number: None,
             generation: 0,
             queue: VecDeque::new(),
-            history: Vec::new(),
             sent: 0,
+            told: None,
             received: 0,
             outbox: Vec::new(),
             written: 0,
@@ -116,6 +120,8 @@ where
             });
         }
         self.retire();
+        self.hear();
+        self.crew.release(self.number);
         if let Some(process) = self.process.take() {
             self.crew.rest(process);
         }
@@ -130,7 +136,8 @@ where
             }
             self.retire();
             if self.process.is_none() {
-                let process = self.crew.hire()?;
+                let process = self.crew.hire(self.number)?;
+                self.number = Some(process.number);
                 self.generation = process.generation();
                 self.received = 0;
                 self.process = Some(process);
@@ -140,7 +147,7 @@ where
                 // None of the batch could be sent.
                 Ok(false) if self.queue.is_empty() => {}
                 Ok(false) => match self.sleep(true, self.deadline()) {
-                    Ok(Woken::Bell | Woken::Stop) => {}
+                    Ok(Woken::Bell | Woken::Printed | Woken::Stop) => {}
                     Ok(Woken::Late) => self.check_time()?,
                     Ok(Woken::Gone) => self.replace(Ended::ByItself)?,
                     Err(useless) => self.replace(Ended::Useless(useless))?,
@@ -172,30 +179,35 @@ where
                         _ if i % tell == 0 => Kind::TaskTell,
                         _ => Kind::Task,
                     },
+                    history: Vec::new(),
                 });
             self.queue.extend(queued);
             self.batches += 1;
         }
     }
 
-    /// Takes a task out of the queue whose outcome is known, with its history.
-    pub(super) fn remove(&mut self, place: usize) -> Option<(Queued<T>, Vec<Failure>)> {
+    /// Takes a task out of the queue whose outcome is known.
+    pub(super) fn remove(&mut self, place: usize) -> Option<Queued<T>> {
         let queued = self.queue.remove(place)?;
         self.sent -= usize::from(place < self.sent);
         self.batches -= usize::from(queued.kind == Kind::TaskLast);
-        let history = if place == 0 {
-            std::mem::take(&mut self.history)
-        } else {
-            Vec::new()
-        };
-        Some((queued, history))
+        Some(queued)
     }
 
-    /// Puts a task back that is to be started again, before all others.
-    pub(super) fn put_back(&mut self, queued: Queued<T>, history: Vec<Failure>) {
-        self.batches += usize::from(queued.kind == Kind::TaskLast);
-        self.queue.push_front(queued);
-        self.history = history;
+    /// A task that was started has come to this end: it is started again as the next one that is sent, or
+    /// it has failed.
+    pub(super) fn started_and_failed(&mut self, mut queued: Queued<T>, failure: Failure) {
+        let mut history = std::mem::take(&mut queued.history);
+        if self.limits.retry(&failure, &history) && !self.work.stopped() {
+            history.push(failure);
+            queued.history = history;
+            // A batch by itself: of its own, the end may be behind it already.
+            queued.kind = Kind::TaskLast;
+            self.batches += 1;
+            self.queue.insert(self.sent, queued);
+        } else {
+            self.fail(queued, history.len() + 1, failure, history);
+        }
     }
 
     /// Fails a task that was started so often, the last time to this end.
@@ -216,7 +228,7 @@ where
     /// Waits until something can be sent or received, or it is late; or, if `until_stop`, nothing more
     /// shall start.
     pub(super) fn sleep(
-        &self,
+        &mut self,
         until_stop: bool,
         deadline: Option<Instant>,
     ) -> Result<Woken, Useless> {
@@ -229,7 +241,19 @@ where
             return Ok(Woken::Bell);
         }
         let stop = until_stop.then(|| self.crew.stop());
-        Ok(process.wait(stop, deadline))
+        let woken = process.wait(stop, deadline);
+        if woken == Woken::Printed {
+            self.hear();
+        }
+        Ok(woken)
+    }
+
+    /// Reads what the worker has printed.
+    fn hear(&mut self) {
+        if let Some(process) = &mut self.process {
+            let tell = |event| self.work.tell(|| event);
+            process.printed.read(process.number, tell);
+        }
     }
 }
 

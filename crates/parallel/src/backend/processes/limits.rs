@@ -12,14 +12,17 @@ use super::memory::clock;
 use super::process::{Process, dismiss};
 use super::supervision::Ended;
 use crate::delayed::Portable;
-use crate::error::BackendError;
+use crate::error::{BackendError, Failure};
 
 /// What a user set.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Limits {
     pub(super) timeout: Option<Duration>,
     pub(super) retries: u32,
+    pub(super) retry_panics: bool,
     pub(super) max_tasks_per_worker: Option<u64>,
+    pub(super) memory: Option<usize>,
+    pub(super) idle_timeout: Option<Duration>,
 }
 
 /// A worker that has been sent tasks and claims none for so long has come to a stop between two tasks,
@@ -56,7 +59,8 @@ impl Processes {
     }
 
     /// How often a task is started again whose worker died or that ran for too long; by default not at
-    /// all, so that nothing runs twice. A panic is not tried again.
+    /// all, so that nothing runs twice. A panic is tried again only with
+    /// [`retry_panics`](Self::retry_panics).
     ///
     /// [`TaskError::attempts`](crate::TaskError::attempts) tells how often a task that failed was started,
     /// [`TaskError::history`](crate::TaskError::history) what happened before the last time.
@@ -79,6 +83,28 @@ impl Processes {
         self.limits.retries = times;
         self
     }
+
+    /// Whether [`retries`](Self::retries) is for panics too. By default it is not: what panicked once
+    /// mostly panics again.
+    ///
+    /// ```
+    /// use parallel::{Parallel, Processes, current, delayed};
+    ///
+    /// fn second_try(_: u32) -> u32 {
+    ///     let attempt = current().unwrap().attempt();
+    ///     assert!(attempt > 1, "the oven is cold");
+    ///     attempt
+    /// }
+    ///
+    /// let parallel = Parallel::new(1).backend(Processes::new().retries(1).retry_panics(true));
+    /// assert_eq!(parallel.run([delayed(second_try, 7)])?, [2]);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn retry_panics(mut self, yes: bool) -> Self {
+        self.limits.retry_panics = yes;
+        self
+    }
 }
 
 impl Processes {
@@ -99,6 +125,50 @@ impl Processes {
     pub fn max_tasks_per_worker(mut self, tasks: u64) -> Self {
         self.limits.max_tasks_per_worker = Some(tasks.max(1));
         self
+    }
+}
+
+impl Processes {
+    /// How many bytes of memory a worker may have: its heap and whatever else it maps for itself alone,
+    /// stacks of threads included; not the program's code, nor files that it maps.
+    ///
+    /// The kernel enforces it, as a limit of the resource `RLIMIT_DATA`: who asks for more does not get it,
+    /// which ends a worker whose task does not expect that. Such a task ends with
+    /// [`Failure::OutOfMemory`](crate::Failure::OutOfMemory), and its worker is replaced; nobody else
+    /// notices. Each process that a task starts may have as much.
+    ///
+    /// It is the memory that was asked for that counts, whether or not it is used. What earlier tasks
+    /// left behind in a worker counts too.
+    ///
+    /// ```
+    /// use parallel::{Failure, Parallel, Processes, delayed};
+    ///
+    /// fn knead(bytes: usize) -> usize {
+    ///     vec![1u8; bytes].len()
+    /// }
+    ///
+    /// let parallel = Parallel::new(2).backend(Processes::new().memory_limit(64 << 20));
+    /// let outcomes = parallel.outcomes([1 << 10, 1 << 30, 1 << 20].map(|n| delayed(knead, n)))?;
+    /// assert!(outcomes[0].is_ok() && outcomes[2].is_ok());
+    /// assert!(matches!(outcomes[1].as_ref().unwrap_err().failure(), Failure::OutOfMemory));
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.limits.memory = Some(bytes);
+        self
+    }
+}
+
+impl Limits {
+    /// Whether a task may be started again to which this has happened, after all that happened before.
+    pub(super) fn retry(&self, failure: &Failure, history: &[Failure]) -> bool {
+        let again = match failure {
+            Failure::Died { .. } | Failure::TimedOut { .. } | Failure::OutOfMemory => true,
+            Failure::Panicked { .. } => self.retry_panics,
+            _ => false,
+        };
+        again && history.len() < self.retries as usize
     }
 }
 

@@ -7,7 +7,7 @@ use super::process::Process;
 use super::ring::Corrupt;
 use crate::delayed::Portable;
 use crate::error::Failure;
-use crate::wire::frame::{Garbled, HEADER, Header, Kind, MAX_PAYLOAD};
+use crate::wire::frame::{At, Garbled, HEADER, Header, Kind, MAX_PAYLOAD};
 use crate::{panics, wire};
 
 /// So much is encoded at a time: room for a whole ring is not needed before the worker has begun.
@@ -83,8 +83,23 @@ where
             && !self.work.stopped()
         {
             let queued = &self.queue[self.sent];
-            let begin = self.outbox.len();
             let outbox = &mut self.outbox;
+            let at = At {
+                index: queued.index,
+                attempt: 1 + queued.history.len() as u32,
+                all_or_nothing: self.work.stops_at_failure() && !self.limits.retry_panics,
+            };
+            if self.told != Some(at) {
+                let header = Header {
+                    kind: Kind::At,
+                    generation: self.generation,
+                    payload: 0,
+                    word: at.to_word(),
+                };
+                outbox.extend(header.to_bytes());
+                self.told = Some(at);
+            }
+            let begin = outbox.len();
             outbox.extend([0; HEADER]);
             let encoded = panics::catch(|| {
                 let entry = queued.task.entry_point();
@@ -116,12 +131,14 @@ where
                         };
                         outbox[begin..begin + HEADER].copy_from_slice(&header.to_bytes());
                         self.sent += 1;
+                        self.told = Some(at.next());
                         continue;
                     }
                 },
             };
             outbox.truncate(begin);
-            if let Some((queued, history)) = self.remove(self.sent) {
+            if let Some(mut queued) = self.remove(self.sent) {
+                let history = std::mem::take(&mut queued.history);
                 self.fail(queued, history.len(), failure, history);
             }
         }
@@ -167,7 +184,7 @@ where
             Kind::Failed => Err(wire::decode::<Failure>(payload).map_err(|_| Useless::Mad)?),
             _ => return Err(Useless::Mad),
         };
-        let (queued, history) = self.remove(0).ok_or(Useless::Mad)?;
+        let queued = self.remove(0).ok_or(Useless::Mad)?;
         self.received += 1;
         self.of_batch += 1;
         self.barren = 0;
@@ -178,7 +195,7 @@ where
             self.of_batch = 0;
         }
         match decoded {
-            Err(failure) => self.fail(queued, history.len() + 1, failure, history),
+            Err(failure) => self.started_and_failed(queued, failure),
             Ok(value) => {
                 if queued.index != self.first_value + self.values.len() {
                     self.hand_over();

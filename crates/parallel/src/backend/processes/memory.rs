@@ -86,6 +86,11 @@ impl Control {
         split(self.claims.0.load(Ordering::Acquire)).1
     }
 
+    /// Tasks of this generation may start.
+    pub(super) fn generation(&self) -> u16 {
+        split(self.claims.0.load(Ordering::Relaxed)).0
+    }
+
     /// The parent: no task that was sent so far shall start from now on. How many had started.
     pub(super) fn revoke(&self, next_generation: u16) -> u64 {
         let word = u64::from(next_generation) << COUNT_BITS;

@@ -19,23 +19,30 @@
 //! | [`limits`] | how long a task may run, how often it is tried, and who sees to it |
 //! | [`supervision`] | what it does when the worker ends, or the call is stopped |
 //! | [`worker`] | the worker's side |
+//! | [`output`] | what it prints |
+//! | [`idle`] | workers between calls |
+//! | [`oom`] | whether the kernel killed one for want of memory |
 //! | [`link`], [`ring`], [`memory`] | the connection |
 //! | [`image`] | functions by name |
 
 mod contract;
 mod hello;
+mod idle;
 mod image;
 mod lane;
 mod limits;
 mod link;
 mod mail;
 mod memory;
+mod oom;
+mod output;
 mod process;
 mod ring;
 mod start;
 mod supervision;
 mod worker;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -47,9 +54,11 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
 use self::contract::{Contract, Setup};
+use self::idle::Idle;
 use self::image::Image;
 use self::lane::Lane;
 use self::limits::Limits;
+pub use self::output::Output;
 use self::process::{EXECUTABLE, Process};
 use super::Backend;
 use crate::delayed::Portable;
@@ -88,7 +97,7 @@ pub use self::start::init;
 pub struct Processes {
     /// Of the lanes, one for each worker.
     threads: Pool,
-    idle: Mutex<Vec<Process>>,
+    idle: Idle,
     limits: Limits,
     setup: Setup,
 }
@@ -123,7 +132,7 @@ where
             });
             // A lane that got no worker gave its tasks back. Where there are workers, they go on; where
             // there is none, one may get what several took from each other.
-            let idle = self.idle.lock().len();
+            let idle = self.idle.len();
             match error.into_inner() {
                 _ if work.all_taken() => return Ok(()),
                 Some(error) if idle == 0 && lanes == 1 => return Err(error),
@@ -138,17 +147,10 @@ where
     }
 }
 
-impl Drop for Processes {
-    fn drop(&mut self) {
-        process::dismiss(std::mem::take(self.idle.get_mut()));
-    }
-}
-
 impl fmt::Debug for Processes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let idle = self.idle.lock().len();
         f.debug_struct("Processes")
-            .field("idle", &idle)
+            .field("idle", &self.idle.len())
             .finish_non_exhaustive()
     }
 }
@@ -158,6 +160,8 @@ struct Crew<'p> {
     processes: &'p Processes,
     lanes: usize,
     contract: Contract,
+    /// The numbers of workers that no lane has.
+    numbers: Mutex<BTreeSet<usize>>,
     /// Readable as soon as nothing more shall start.
     stop: Arc<OwnedFd>,
 }
@@ -170,20 +174,34 @@ impl<'p> Crew<'p> {
             processes,
             lanes,
             contract: Contract::new(processes, lanes),
+            numbers: Mutex::new((0..lanes).collect()),
             stop: Arc::new(stop),
         })
     }
 
-    /// A warm worker, or a new one.
-    fn hire(&self) -> Result<Process, BackendError> {
-        let idle = self.processes.idle.lock().pop();
-        match idle {
-            Some(process) => Ok(process),
-            None => self.start(),
+    /// A warm worker, or a new one; with this number, which is that of the one that it replaces, or with
+    /// one that nobody has.
+    fn hire(&self, number: Option<usize>) -> Result<Process, BackendError> {
+        let mut free = self.numbers.lock();
+        let suits = |n| number.map_or_else(|| free.contains(&n), |number| number == n);
+        let warm = self.processes.idle.take(suits);
+        let warm_number = warm.as_ref().map(|process| process.number);
+        let number = number.or(warm_number).or_else(|| free.first().copied());
+        // There are as many numbers as lanes.
+        let number = number.unwrap_or(self.lanes);
+        free.remove(&number);
+        drop(free);
+        match warm {
+            Some(mut process) => {
+                process.printed.forget();
+                Ok(process)
+            }
+            None => self.start(number),
         }
     }
 
-    fn start(&self) -> Result<Process, BackendError> {
+    fn start(&self, number: usize) -> Result<Process, BackendError> {
+        oom::look();
         let initializer = self.contract.setup.initializer;
         let initializer = initializer.map(|entry| {
             let name = Image::of_this_process().name_of(entry);
@@ -195,23 +213,24 @@ impl<'p> Crew<'p> {
             })
         });
         let initializer = initializer.transpose()?;
-        let mut process = Process::spawn(&self.contract).map_err(|error| cannot_start(&error))?;
+        let mut process =
+            Process::spawn(&self.contract, number).map_err(|error| cannot_start(&error))?;
         if let Some(name) = initializer {
             process.begin(name);
         }
         Ok(process)
     }
 
+    /// A lane needs its number no more.
+    fn release(&self, number: Option<usize>) {
+        self.numbers.lock().extend(number);
+    }
+
     /// Keeps a worker that is through for the next call, up to as many as one call uses.
     fn rest(&self, mut process: Process) {
         process.next_generation();
-        let mut idle = self.processes.idle.lock();
-        if idle.len() < self.lanes {
-            idle.push(process);
-        } else {
-            drop(idle);
-            process::dismiss(vec![process]);
-        }
+        let time = self.processes.limits.idle_timeout;
+        self.processes.idle.put(process, self.lanes, time);
     }
 
     fn limits(&self) -> Limits {
@@ -230,7 +249,8 @@ fn cannot_start(error: &io::Error) -> BackendError {
     );
     let is = |errno: Errno| error.raw_os_error() == Some(errno.raw_os_error());
     let way_out = if is(Errno::MFILE) || is(Errno::NFILE) {
-        "; each worker needs four descriptors, and five more while it starts: raise the limit \
+        "; each worker needs five descriptors, six if lines are wanted of it, and as many \
+         more while it starts: raise the limit \
          (`ulimit -n`) or ask for fewer jobs"
     } else if is(Errno::AGAIN) {
         "; too many processes: raise the limit (`ulimit -u`) or ask for fewer jobs"

@@ -17,9 +17,10 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::contract::Contract;
-use super::hello::{Hello, MARK};
+use super::hello::{Hello, MARK, Terms};
 use super::link::{Link, Side};
 use super::memory::Memory;
+use super::output::Printed;
 use crate::wire::frame::{Header, Inbox, Kind};
 
 /// The executable that this process runs, even if its file has been replaced or removed since.
@@ -33,6 +34,8 @@ const LEAVE: Duration = Duration::from_secs(1);
 pub(super) enum Woken {
     /// The worker rang.
     Bell,
+    /// The worker printed something.
+    Printed,
     /// The worker is no more, or can be reached no more.
     Gone,
     /// Nothing more shall start.
@@ -51,6 +54,9 @@ pub(super) struct Process {
     _lifeline: UnixStream,
     pub(super) link: Link,
     pub(super) inbox: Inbox,
+    pub(super) printed: Printed,
+    /// Its number among those of a call.
+    pub(super) number: usize,
     /// Whether its initializer has not answered yet.
     pub(super) beginning: bool,
     /// How many tasks it has answered for in its life.
@@ -61,15 +67,21 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts a worker. It comes up by itself; tasks can be sent to it at once.
-    pub(super) fn spawn(contract: &Contract) -> io::Result<Self> {
+    pub(super) fn spawn(contract: &Contract, number: usize) -> io::Result<Self> {
         let (memory, memfd) = Memory::create()?;
         let (hear, their_tell) = pipe_with(PipeFlags::CLOEXEC)?;
         let (their_hear, tell) = pipe_with(PipeFlags::CLOEXEC)?;
         rustix::io::ioctl_fionbio(&hear, true)?;
         let (lifeline, stdin) = UnixStream::pair()?;
+        let marks = contract.marks();
         let hello = Hello {
-            shares: contract.shares as u64,
-            timed: contract.timed,
+            terms: Terms {
+                worker: number,
+                shares: contract.shares as u64,
+                timed: contract.timed,
+                memory_limit: contract.memory_limit,
+                marks,
+            },
             memory: memfd.as_fd(),
             hear: their_hear.as_fd(),
             tell: their_tell.as_fd(),
@@ -80,7 +92,9 @@ impl Process {
         if let Some(name) = std::env::args_os().next() {
             command.arg0(name);
         }
-        contract.equip(&mut command);
+        contract.equip(&mut command, number);
+        let nonce = marks.unwrap_or_default();
+        let printed = Printed::direct(contract.setup.output, nonce, &mut command)?;
         let mut child = command
             .env(MARK, "1")
             .stdin(Stdio::from(OwnedFd::from(stdin)))
@@ -100,6 +114,8 @@ impl Process {
             _lifeline: lifeline,
             link: Link::new(Side::Parent, memory, hear, tell),
             inbox: Inbox::default(),
+            printed,
+            number,
             beginning: false,
             answered: 0,
             generation: 0,
@@ -156,24 +172,28 @@ impl Process {
             PollFd::new(&bell, PollFlags::IN),
             PollFd::new(&self.pidfd, PollFlags::IN),
         ];
+        let stop_at = fds.len();
         if let Some(stop) = &stop {
             fds.push(PollFd::new(stop, PollFlags::IN));
         }
+        let printed = self.printed.fds();
+        fds.extend(printed.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let woken = loop {
             let timeout = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
             match poll(&mut fds, timeout.as_ref()) {
                 Ok(0) => break Woken::Late,
                 Ok(_) => {
-                    let [bell, ended, stop] =
-                        [0, 1, 2].map(|i| fds.get(i).map_or(PollFlags::empty(), PollFd::revents));
+                    let (bell, ended) = (fds[0].revents(), fds[1].revents());
+                    let stop = stop.is_some() && !fds[stop_at].revents().is_empty();
                     break if bell.contains(PollFlags::IN) {
                         Woken::Bell
                     } else if !bell.is_empty() || !ended.is_empty() {
                         Woken::Gone
-                    } else {
-                        debug_assert!(!stop.is_empty());
+                    } else if stop {
                         Woken::Stop
+                    } else {
+                        Woken::Printed
                     };
                 }
                 Err(Errno::INTR) => {}
@@ -221,9 +241,16 @@ impl Drop for Process {
 pub(super) fn dismiss(mut processes: Vec<Process>) {
     processes.iter_mut().for_each(Process::ask_to_leave);
     let deadline = Instant::now() + LEAVE;
-    for process in &processes {
+    for process in &mut processes {
         // An idle worker sends nothing, so the bell stays quiet until its end.
-        while process.reaped.is_none() && process.wait(None, Some(deadline)) == Woken::Bell {}
+        while process.reaped.is_none() {
+            match process.wait(None, Some(deadline)) {
+                Woken::Bell => {}
+                Woken::Printed => process.printed.read(process.number, drop),
+                Woken::Gone | Woken::Stop | Woken::Late => break,
+            }
+        }
+        process.printed.read_rest(process.number, drop);
     }
 }
 

@@ -64,8 +64,46 @@ fn turn_aside(before: impl FnOnce()) {
     // SAFETY: to ignore a signal is always allowed. Before `main`, Rust's runtime has not done it yet:
     // without it, printing into a closed pipe would end the worker instead of being an error.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    // SAFETY: the function is async-signal-safe, as what runs in a new child must be.
+    unsafe { libc::pthread_atfork(None, None, Some(note_fork)) };
     before();
     worker::main()
+}
+
+/// Whether this process is a copy of a worker that a task has made by `fork`.
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+unsafe extern "C" fn note_fork() {
+    FORKED.store(true, Ordering::Relaxed);
+}
+
+/// Ends a copy of a worker when its task returns there: only the worker itself may answer.
+pub(super) fn end_if_forked() {
+    if FORKED.load(Ordering::Relaxed) {
+        // SAFETY: ends this process at once, without what it would do at its end twice.
+        unsafe { libc::_exit(0) }
+    }
+}
+
+// SAFETY: the C library defines it: its own stream of standard output.
+unsafe extern "C" {
+    static stdout: *mut libc::FILE;
+}
+
+/// Writes out what C's standard output holds back.
+pub(super) fn flush_c() {
+    // SAFETY: set before the first static initializer runs, and never changed by the library.
+    let stream = unsafe { stdout };
+    // SAFETY: `stream` is an open stream, or null, for which all streams are written out.
+    unsafe { libc::fflush(stream) };
+}
+
+/// Has C's standard output hold back no more than a line, as it does on a terminal.
+pub(super) fn print_by_line() {
+    // SAFETY: as above.
+    let stream = unsafe { stdout };
+    // SAFETY: nothing has been printed yet; without a buffer to use, the library makes one.
+    unsafe { libc::setvbuf(stream, std::ptr::null_mut(), libc::_IOLBF, 0) };
 }
 
 /// Makes this process a worker if it was started as one. To be called first thing in `main` when the

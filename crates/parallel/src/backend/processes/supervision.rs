@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::lane::{Lane, discard};
 use super::mail::Useless;
+use super::oom;
 use super::process::{Process, Woken};
 use crate::delayed::Portable;
 use crate::error::{BackendError, Failure};
@@ -14,6 +15,9 @@ use crate::wire::frame::frame_end;
 /// How long a task may go on after another one has ended the call, before it is killed with its
 /// worker: long enough for a task of usual size to end and leave a warm worker, too short to annoy.
 const GRACE: Duration = Duration::from_millis(100);
+
+const SIGABRT: i32 = 6;
+const SIGKILL: i32 = 9;
 
 /// So many workers in a row may end before they have done anything.
 const TRIES: u32 = 3;
@@ -50,6 +54,7 @@ where
         self.barren += 1;
         let status = self.bury(&mut process, started, ended);
         self.sent = 0;
+        self.told = None;
         self.outbox.clear();
         self.written = 0;
         self.of_batch = 0;
@@ -78,29 +83,43 @@ where
     /// Ends a worker, takes in the results that it left, and fails the task that it was at.
     fn bury(&mut self, process: &mut Process, started: u64, ended: Ended) -> Option<ExitStatus> {
         let status = process.end();
+        let work = self.work;
+        let tell = |event| work.tell(|| event);
+        process.printed.read_rest(process.number, tell);
         let _ = self.receive_from(process);
-        if started > self.received
+        let out_of_memory = self.out_of_memory(process, status);
+        // To take a task in takes memory, before the task has started.
+        if (started > self.received || out_of_memory)
             && self.sent > 0
-            && let Some((culprit, mut history)) = self.remove(0)
+            && let Some(culprit) = self.remove(0)
         {
             let known = status.filter(|_| matches!(ended, Ended::ByItself));
             let failure = match ended {
                 Ended::TimedOut { limit, .. } => Failure::TimedOut { limit },
-                Ended::ByItself | Ended::Useless(_) => Failure::Died {
-                    signal: known.and_then(|status| status.signal()),
-                    code: known.and_then(|status| status.code()),
-                },
+                Ended::ByItself | Ended::Useless(_) if out_of_memory => Failure::OutOfMemory,
+                Ended::ByItself | Ended::Useless(_) => {
+                    let signal = known.and_then(|status| status.signal());
+                    Failure::Died {
+                        signal,
+                        code: known.and_then(|status| status.code()),
+                        oom_likely: signal == Some(SIGKILL) && oom::grown(),
+                        last_words: process.printed.last_words(),
+                    }
+                }
             };
             self.barren = 0;
-            if history.len() < self.limits.retries as usize {
-                history.push(failure);
-                self.put_back(culprit, history);
-            } else {
-                self.fail(culprit, history.len() + 1, failure, history);
-            }
+            self.started_and_failed(culprit, failure);
         }
         self.hand_over();
         status
+    }
+
+    /// Whether a worker ended because it did not get the memory that it asked for. It aborts then, and
+    /// says so: in the words of Rust's standard library, or of C++'s.
+    fn out_of_memory(&self, process: &Process, status: Option<ExitStatus>) -> bool {
+        let aborted = status.and_then(|status| status.signal()) == Some(SIGABRT);
+        let says_so = || process.printed.says(&["memory allocation of", "bad_alloc"]);
+        self.limits.memory.is_some() && aborted && says_so()
     }
 
     /// Nothing more starts. What runs may end in a short time; then its worker is killed.
@@ -120,7 +139,7 @@ where
             let ended = match self.exchange() {
                 Ok(true) => continue,
                 Ok(false) => match self.sleep(false, Some(deadline)) {
-                    Ok(Woken::Bell | Woken::Stop) => continue,
+                    Ok(Woken::Bell | Woken::Printed | Woken::Stop) => continue,
                     Ok(Woken::Gone) => Some(Ended::ByItself),
                     Ok(Woken::Late) => None,
                     Err(useless) => Some(Ended::Useless(useless)),

@@ -5,21 +5,25 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{Signal, kill_current_process_group};
+use rustix::process::{Resource, Rlimit, Signal, kill_current_process_group, setrlimit};
 
-use super::hello::{Hello, MARK};
+use super::hello::{Hello, MARK, Terms};
 use super::image::Image;
 use super::link::{Link, Side};
 use super::memory::{Memory, clock};
+use super::output::Marker;
 use super::ring::{Corrupt, DATA, SPACE};
+use super::start;
 use crate::batch_end::Batches;
+use crate::current::{Here, Stop};
 use crate::error::Failure;
-use crate::wire::frame::{HEADER, Header, Inbox, Kind, MAX_PAYLOAD};
+use crate::wire::frame::{At, HEADER, Header, Inbox, Kind, MAX_PAYLOAD};
 use crate::{jobs, panics, wire};
 
 /// A buffer that has room for more than this gives it back after use.
@@ -53,10 +57,19 @@ fn connect() -> io::Result<(Worker, usize)> {
     let memory = Memory::open(hello.memory)?;
     watch(lifeline)?;
     name_after_program();
+    let terms = hello.terms;
+    let marker = terms.marks.map(Marker::new).transpose()?;
+    if marker.is_some() {
+        start::print_by_line();
+    }
+    if terms.memory_limit.is_some() {
+        let (current, maximum) = (terms.memory_limit, terms.memory_limit);
+        setrlimit(Resource::Data, Rlimit { current, maximum })?;
+    }
     memory.control().set_ready();
-    let shares = usize::try_from(hello.shares).unwrap_or(usize::MAX);
-    let link = Link::new(Side::Worker, memory, hello.hear, hello.tell);
-    Ok((Worker::new(link, hello.timed), shares))
+    let shares = usize::try_from(terms.shares).unwrap_or(usize::MAX);
+    let link = Link::new(Side::Worker, Arc::clone(&memory), hello.hear, hello.tell);
+    Ok((Worker::new(link, memory, terms, marker), shares))
 }
 
 /// Has `ps` and `top` call this process as they call the program, and not `exe` after the link that
@@ -86,6 +99,24 @@ fn watch(lifeline: OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
+/// What was printed is out: with C's standard output, Rust's has a buffer too.
+fn flush() {
+    let _ = io::stdout().flush();
+    start::flush_c();
+}
+
+/// How a task sees that it is not wanted any more: nothing of its generation shall start.
+struct Revoked {
+    memory: Arc<Memory>,
+    generation: u16,
+}
+
+impl Stop for Revoked {
+    fn stopped(&self) -> bool {
+        self.memory.control().generation() != self.generation
+    }
+}
+
 /// The connection is lost or makes no sense.
 struct Lost;
 
@@ -97,8 +128,16 @@ impl From<Corrupt> for Lost {
 
 struct Worker {
     link: Link,
-    /// Whether the parent wants to know when each task starts.
-    timed: bool,
+    memory: Arc<Memory>,
+    terms: Terms,
+    marker: Option<Marker>,
+    /// The task that comes next.
+    next: At,
+    here: Here,
+    /// Of the tasks that `here` knows how to see revoked.
+    generation: u16,
+    /// Whether a task of this generation has failed with which all the others have.
+    all_failed: bool,
     image: &'static Image,
     inbox: Inbox,
     /// The frame that is being made.
@@ -109,10 +148,27 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(link: Link, timed: bool) -> Self {
+    fn new(link: Link, memory: Arc<Memory>, terms: Terms, marker: Option<Marker>) -> Self {
+        let generation = 0;
+        let revoked = Revoked {
+            memory: Arc::clone(&memory),
+            generation,
+        };
+        let here = Here::enter(terms.worker, Arc::new(revoked));
+        let next = At {
+            index: 0,
+            attempt: 1,
+            all_or_nothing: false,
+        };
         Self {
             link,
-            timed,
+            memory,
+            terms,
+            marker,
+            next,
+            here,
+            generation,
+            all_failed: false,
             image: Image::of_this_process(),
             inbox: Inbox::default(),
             frame: Vec::new(),
@@ -131,6 +187,9 @@ impl Worker {
                     return Ok(());
                 }
                 Some((header, _)) if header.kind == Kind::Begin => self.begin(header)?,
+                Some((header, _)) if header.kind == Kind::At => {
+                    self.next = At::from_word(header.word);
+                }
                 Some((header, argument)) => self.serve_task(header, argument)?,
                 None => {
                     while self.link.read(self.inbox.space())? == 0 {
@@ -156,11 +215,17 @@ impl Worker {
 
     /// Runs a task, unless it has been revoked, and sends what came of it.
     fn serve_task(&mut self, task: Header, argument: Range<usize>) -> Result<(), Lost> {
+        let at = self.next;
+        self.next = at.next();
+        if let Some(marker) = &self.marker {
+            marker.mark(Some(at.index));
+        }
         let control = self.link.memory().control();
-        if self.timed {
+        if self.terms.timed {
             control.set_claimed_at(clock());
         }
-        if !control.claim(task.generation) {
+        let may_start = !self.all_failed || task.generation != self.generation;
+        if !may_start || !control.claim(task.generation) {
             // The rest of the batch has been revoked.
             if self.batch_start.take().is_some() {
                 self.end_batch();
@@ -168,7 +233,23 @@ impl Worker {
             return Ok(());
         }
         let batch_start = *self.batch_start.get_or_insert_with(Instant::now);
+        if task.generation != self.generation {
+            self.generation = task.generation;
+            self.all_failed = false;
+            let revoked = Revoked {
+                memory: Arc::clone(&self.memory),
+                generation: task.generation,
+            };
+            self.here.renew(self.terms.worker, Arc::new(revoked));
+        }
+        self.here.task(at.index, at.attempt);
         let kind = self.run_task(task.word, argument);
+        self.here.between_tasks();
+        self.all_failed |= kind == Kind::Failed && at.all_or_nothing;
+        if self.marker.is_some() {
+            // What is printed without a line feed has its task too.
+            flush();
+        }
         let mut word = 0;
         if task.kind == Kind::TaskLast {
             let nanos = batch_start.elapsed().as_nanos().max(1);
@@ -193,7 +274,10 @@ impl Worker {
     /// What the tasks left to do is done, and what they printed is out, before their call returns.
     fn end_batch(&self) {
         self.batches.end_of_batch();
-        let _ = io::stdout().flush();
+        flush();
+        if let Some(marker) = &self.marker {
+            marker.mark(None);
+        }
     }
 
     /// Makes the call, and a frame of what came of it but for its header.
@@ -208,7 +292,9 @@ impl Worker {
             },
             Some(call) => {
                 let argument = self.inbox.payload(argument);
-                match panics::catch(|| call(argument, frame)) {
+                let result = panics::catch(|| call(argument, frame));
+                start::end_if_forked();
+                match result {
                     Ok(Ok(())) if frame.len() - HEADER <= MAX_PAYLOAD => return Kind::Done,
                     Ok(Ok(())) => Failure::Encode {
                         type_name: "the result".to_owned(),

@@ -1,0 +1,170 @@
+//! Where a task is: [`current`].
+//!
+//! A lane says once which worker it is and how one sees that nobody wants its results any more; before
+//! each task it notes which one that is, which costs a store.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether nobody wants the results any more.
+pub(crate) trait Stop: Send + Sync {
+    fn stopped(&self) -> bool;
+}
+
+impl Stop for AtomicBool {
+    fn stopped(&self) -> bool {
+        self.load(Ordering::Relaxed)
+    }
+}
+
+/// What the tasks of a lane have in common.
+struct Place {
+    worker: usize,
+    stop: Arc<dyn Stop>,
+}
+
+thread_local! {
+    static PLACE: RefCell<Option<Place>> = const { RefCell::new(None) };
+    /// The task's index, and the number of its attempt; `NO_TASK` between tasks.
+    static TASK: Cell<(usize, u32)> = const { Cell::new(NO_TASK) };
+}
+
+const NO_TASK: (usize, u32) = (0, 0);
+
+/// Where the task that runs on this thread is; `None` if that is no task of a
+/// [`Parallel`](crate::Parallel).
+///
+/// ```
+/// use parallel::{Parallel, current, delayed};
+///
+/// let places = Parallel::new(2).run((0..3).map(|i| {
+///     delayed(|_| current().map(|task| (task.index(), task.attempt(), task.worker() < 2)), i)
+/// }))?;
+/// assert_eq!(places, [Some((0, 1, true)), Some((1, 1, true)), Some((2, 1, true))]);
+/// assert!(current().is_none());
+/// # Ok::<(), parallel::Error>(())
+/// ```
+#[must_use]
+pub fn current() -> Option<Current> {
+    let (index, attempt) = TASK.get();
+    if (index, attempt) == NO_TASK {
+        return None;
+    }
+    PLACE.with_borrow(|place| {
+        place.as_ref().map(|place| Current {
+            index,
+            attempt,
+            worker: place.worker,
+            stop: Arc::clone(&place.stop),
+        })
+    })
+}
+
+/// Where a task is: what [`current`] gives. May be passed on to threads that the task starts.
+#[derive(Clone)]
+pub struct Current {
+    index: usize,
+    attempt: u32,
+    worker: usize,
+    stop: Arc<dyn Stop>,
+}
+
+impl Current {
+    /// The task's place in the input, counted from 0.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// How often the task has been started, this time included: 1, or more with
+    /// `Processes::retries`.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// The number of the worker that runs the task: from 0, less than the number of jobs. No two that run
+    /// at the same time in one call have the same.
+    ///
+    /// A worker process keeps its number for life, and one that replaces it gets the same, so that a GPU
+    /// or a port can go with it. Its environment has it too, in `PARALLEL_INDEX`, for what comes
+    /// before the first task.
+    #[must_use]
+    pub fn worker(&self) -> usize {
+        self.worker
+    }
+
+    /// Whether nobody wants the result any more, because the call has been stopped. A long task that
+    /// looks now and then can end early; one in a worker process that does not is killed soon.
+    ///
+    /// ```
+    /// use parallel::{Parallel, current, delayed};
+    ///
+    /// fn stir(round: u32) {
+    ///     assert_ne!(round, 0, "burnt");
+    ///     let task = current().unwrap();
+    ///     while !task.cancelled() {
+    ///         std::thread::yield_now();
+    ///     }
+    /// }
+    ///
+    /// let error = Parallel::new(2).run((0..2).map(|i| delayed(stir, i))).unwrap_err();
+    /// assert!(error.to_string().contains("burnt"));
+    /// ```
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        self.stop.stopped()
+    }
+}
+
+impl fmt::Debug for Current {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Current")
+            .field("index", &self.index)
+            .field("attempt", &self.attempt)
+            .field("worker", &self.worker)
+            .field("cancelled", &self.cancelled())
+            .finish()
+    }
+}
+
+/// The rest of this thread's time until it is dropped, in which tasks of one lane run. Calls inside of
+/// tasks make one inside another.
+pub(crate) struct Here {
+    outer: (Option<Place>, (usize, u32)),
+}
+
+impl Here {
+    pub(crate) fn enter(worker: usize, stop: Arc<dyn Stop>) -> Self {
+        let place = PLACE.replace(Some(Place { worker, stop }));
+        Self {
+            outer: (place, TASK.replace(NO_TASK)),
+        }
+    }
+
+    /// Another call's tasks come next.
+    pub(crate) fn renew(&self, worker: usize, stop: Arc<dyn Stop>) {
+        PLACE.set(Some(Place { worker, stop }));
+    }
+
+    /// The task that runs from now on. Attempts count from 1.
+    #[inline]
+    pub(crate) fn task(&self, index: usize, attempt: u32) {
+        TASK.set((index, attempt));
+    }
+
+    /// No task runs from now on.
+    pub(crate) fn between_tasks(&self) {
+        TASK.set(NO_TASK);
+    }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        let (place, task) = (self.outer.0.take(), self.outer.1);
+        PLACE.set(place);
+        TASK.set(task);
+    }
+}
