@@ -6,7 +6,8 @@ use std::process::Command;
 use rustix::rand::GetRandomFlags;
 
 use super::Processes;
-use super::output::{Nonce, Output};
+use super::lines::Nonce;
+use super::output::Output;
 use crate::jobs;
 use crate::wire::{Captureless, EntryPoint, entry_point_of_action};
 

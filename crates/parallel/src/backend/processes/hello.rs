@@ -10,7 +10,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
-use super::output::Nonce;
+use super::lines::Nonce;
 
 /// The environment variable that makes this executable a worker.
 pub(super) const MARK: &str = "PARALLEL_WORKER";

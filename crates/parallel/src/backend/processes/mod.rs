@@ -19,7 +19,7 @@
 //! | [`limits`] | how long a task may run, how often it is tried, and who sees to it |
 //! | [`supervision`] | what it does when the worker ends, or the call is stopped |
 //! | [`worker`] | the worker's side |
-//! | [`output`] | what it prints |
+//! | [`output`], [`lines`] | what it prints |
 //! | [`idle`] | workers between calls |
 //! | [`oom`] | whether the kernel killed one for want of memory |
 //! | [`link`], [`ring`], [`memory`] | the connection |
@@ -31,6 +31,7 @@ mod idle;
 mod image;
 mod lane;
 mod limits;
+mod lines;
 mod link;
 mod mail;
 mod memory;

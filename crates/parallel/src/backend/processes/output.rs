@@ -19,6 +19,7 @@ use rustix::io::fcntl_dupfd_cloexec;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::Processes;
+use super::lines::{Lines, Nonce, mark};
 use crate::observe::{Event, OutputStream};
 
 /// What becomes of that which tasks print in worker processes.
@@ -68,9 +69,6 @@ impl Processes {
     }
 }
 
-/// A line that never ends is told in pieces of this size.
-const LONGEST_LINE: usize = 1 << 20;
-
 /// So much is read before the lane looks at its other duties.
 const AT_A_TIME: usize = 1 << 20;
 
@@ -79,11 +77,6 @@ const TAIL: usize = 1 << 16;
 
 /// So many lines at most are told of it.
 const LAST_WORDS: usize = 10;
-
-/// What a mark begins with: which nobody prints by accident.
-pub(super) type Nonce = [u8; 16];
-
-const MARK: usize = size_of::<Nonce>() + 8;
 
 /// The worker's side: says which task prints from here on.
 pub(super) struct Marker {
@@ -103,10 +96,7 @@ impl Marker {
     }
 
     pub(super) fn mark(&self, task: Option<usize>) {
-        let task = task.map_or(u64::MAX, |index| index as u64);
-        let mut mark = [0; MARK];
-        mark[..size_of::<Nonce>()].copy_from_slice(&self.nonce);
-        mark[size_of::<Nonce>()..].copy_from_slice(&task.to_le_bytes());
+        let mark = mark(&self.nonce, task);
         for stream in &self.streams {
             // As a whole: it is shorter than what pipes take at once. Nobody listens any more if it fails.
             let _ = rustix::io::write(stream, &mark);
@@ -272,117 +262,9 @@ impl Pipe {
     }
 }
 
-/// Makes lines of bytes with marks between them.
-#[derive(Debug)]
-struct Lines {
-    nonce: Nonce,
-    /// Not yet a line.
-    pending: Vec<u8>,
-    task: Option<usize>,
-}
-
-impl Lines {
-    fn new(nonce: Nonce) -> Self {
-        Self {
-            nonce,
-            pending: Vec::new(),
-            task: None,
-        }
-    }
-
-    /// Takes bytes in, and gives the lines that are complete by them. A mark ends a line too.
-    fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(Option<usize>, &[u8])) {
-        // Of what is pending, only the beginning of a mark has to be looked at again.
-        let mut looked_at = self.pending.len().saturating_sub(MARK);
-        self.pending.extend(bytes);
-        let mut start = 0;
-        while let Some(found) = self.pending[looked_at.max(start)..]
-            .iter()
-            .position(|byte| *byte == b'\n' || *byte == self.nonce[0])
-        {
-            let at = looked_at.max(start) + found;
-            let rest = &self.pending[at..];
-            if rest[0] == b'\n' {
-                line(self.task, &self.pending[start..at]);
-                start = at + 1;
-            } else if let Some(task) = rest
-                .strip_prefix(&self.nonce)
-                .and_then(|rest| rest.first_chunk())
-            {
-                if start < at {
-                    line(self.task, &self.pending[start..at]);
-                }
-                self.task = usize::try_from(u64::from_le_bytes(*task))
-                    .ok()
-                    .filter(|index| *index != usize::MAX);
-                start = at + MARK;
-            } else if rest.len() < MARK && is_beginning(rest, &self.nonce) {
-                break;
-            }
-            looked_at = start.max(at + 1);
-        }
-        self.pending.drain(..start);
-        if self.pending.len() > LONGEST_LINE {
-            line(self.task, &self.pending);
-            self.pending.clear();
-        }
-    }
-
-    /// A line that nothing ended.
-    fn rest(&mut self) -> Option<(Option<usize>, Vec<u8>)> {
-        let rest = std::mem::take(&mut self.pending);
-        (!rest.is_empty()).then_some((self.task, rest))
-    }
-}
-
-/// Whether so few bytes may be the beginning of a mark.
-fn is_beginning(bytes: &[u8], nonce: &Nonce) -> bool {
-    let len = bytes.len().min(nonce.len());
-    bytes[..len] == nonce[..len]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    const NONCE: Nonce = *b"\x1e0123456789abcde";
-
-    fn mark(task: u64) -> Vec<u8> {
-        [&NONCE[..], &task.to_le_bytes()].concat()
-    }
-
-    fn lines(pieces: impl Iterator<Item = Vec<u8>>) -> Vec<(Option<usize>, String)> {
-        let (mut lines, mut out) = (Lines::new(NONCE), Vec::new());
-        let text = |line: &[u8]| String::from_utf8(line.to_vec()).unwrap();
-        for piece in pieces {
-            lines.feed(&piece, |task, line| out.push((task, text(line))));
-        }
-        if let Some((task, line)) = lines.rest() {
-            out.push((task, text(&line)));
-        }
-        out
-    }
-
-    proptest! {
-        #[test]
-        fn lines_come_with_their_task_however_they_are_cut(
-            printed in prop::collection::vec((prop::option::of(0..1000usize), "[a-c\x1e]{0,9}", any::<bool>()), 0..20),
-            piece in 1..60usize,
-        ) {
-            let (mut stream, mut expected) = (Vec::new(), Vec::new());
-            for (task, line, ended) in printed {
-                stream.extend(mark(task.map_or(u64::MAX, |t| t as u64)));
-                stream.extend(line.as_bytes());
-                stream.extend(if ended { "\n" } else { "" }.as_bytes());
-                if ended || !line.is_empty() {
-                    expected.push((task, line));
-                }
-            }
-            let told = lines(stream.chunks(piece).map(<[u8]>::to_vec));
-            prop_assert_eq!(told, expected);
-        }
-    }
 
     #[test]
     fn a_backtrace_is_no_last_word() {
