@@ -6,17 +6,13 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether nobody wants the results any more.
 pub(crate) trait Stop: Send + Sync {
     fn stopped(&self) -> bool;
-}
 
-impl Stop for AtomicBool {
-    fn stopped(&self) -> bool {
-        self.load(Ordering::Relaxed)
-    }
+    /// Stops the call.
+    fn cancel(&self);
 }
 
 /// What the tasks of a lane have in common.
@@ -116,6 +112,27 @@ impl Current {
     #[must_use]
     pub fn cancelled(&self) -> bool {
         self.stop.stopped()
+    }
+
+    /// Stops the call that the task belongs to, as a [`CancelToken`](crate::CancelToken) does.
+    ///
+    /// ```
+    /// use parallel::{Failure, Parallel, current, delayed};
+    ///
+    /// fn look_for(needle: u64, i: u64) -> u64 {
+    ///     if i == needle {
+    ///         current().unwrap().cancel();
+    ///     }
+    ///     i
+    /// }
+    ///
+    /// let outcomes = Parallel::new(2).outcomes((0..).map(|i| delayed!(look_for(50, i))))?;
+    /// let last = outcomes.last().unwrap().as_ref().unwrap_err();
+    /// assert!(matches!(last.failure(), Failure::Cancelled));
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    pub fn cancel(&self) {
+        self.stop.cancel();
     }
 }
 

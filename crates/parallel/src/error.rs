@@ -27,6 +27,9 @@ pub enum Error {
     /// A task failed, and [`run`](crate::Parallel::run) stops at the first failure.
     #[error(transparent)]
     Task(#[from] TaskError),
+    /// The task that was waited for has no outcome yet; see [`Handle`](crate::Handle). It goes on.
+    #[error("the task is still running: wait for it again, or cancel it")]
+    StillRunning,
     /// The backend could not go on; no task is to blame.
     #[error(transparent)]
     Backend(#[from] BackendError),
@@ -190,6 +193,13 @@ pub enum Failure {
         /// How long a task may run.
         limit: std::time::Duration,
     },
+    /// The call was stopped before the task had a result; see [`CancelToken`](crate::CancelToken).
+    Cancelled,
+    /// The task was never run, since its backend could not go on.
+    Backend {
+        /// What the backend said.
+        message: String,
+    },
     /// A value could not be turned into bytes: the argument on the way there, the result on the way
     /// back.
     Encode {
@@ -266,6 +276,8 @@ impl fmt::Display for Failure {
                     "ran for longer than {limit:?} and was ended with its worker process"
                 )
             }
+            Self::Cancelled => write!(f, "was cancelled"),
+            Self::Backend { message } => write!(f, "was not run: {message}"),
             Self::Encode { type_name, message } => {
                 write!(f, "cannot send a value of type {type_name}: {message}")
             }

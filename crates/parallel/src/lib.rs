@@ -15,6 +15,7 @@
 
 mod backend;
 mod batch_end;
+mod cancel;
 mod current;
 mod delayed;
 mod error;
@@ -33,11 +34,12 @@ pub use crate::backend::{Backend, Sequential, Threads};
 #[cfg(target_os = "linux")]
 pub use crate::backend::{Output, Processes};
 pub use crate::batch_end::at_batch_end;
+pub use crate::cancel::CancelToken;
 pub use crate::current::{Current, current};
 pub use crate::delayed::{Delayed, Portable, Task, delayed};
 pub use crate::error::{BackendError, Error, Failure, Outcome, PanicBacktrace, TaskError};
 pub use crate::jobs::{NJobs, cpu_share};
 pub use crate::observe::{Event, Observer, OutputStream};
-pub use crate::parallel::Parallel;
+pub use crate::parallel::{Handle, Iter, IterUnordered, Parallel, TryError, wait_first};
 pub use crate::wire::EntryPoint;
-pub use crate::work::{Batch, BatchSize, Work};
+pub use crate::work::{Batch, BatchSize, PreDispatch, Work};

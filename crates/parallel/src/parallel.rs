@@ -1,11 +1,27 @@
 //! [`Parallel`]: what a user calls.
 
+mod drivers;
+mod handle;
+mod stream;
+mod submit;
+mod try_run;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::drivers::Drivers;
+use self::submit::Submissions;
 use crate::backend::{Backend, Threads};
+use crate::cancel::CancelToken;
 use crate::delayed::{Delayed, Task, delayed};
 use crate::error::{Error, Outcome};
 use crate::jobs::NJobs;
 use crate::observe::{Observer, Observers};
-use crate::work::{BatchSize, OnFailure, Plan, Work};
+use crate::work::{BatchSize, OnFailure, Plan, PreDispatch, Work};
+
+pub use self::handle::{Handle, wait_first};
+pub use self::stream::{Iter, IterUnordered};
+pub use self::try_run::TryError;
 
 /// A loop over independent pieces of work, run in parallel: joblib's `Parallel`.
 ///
@@ -24,8 +40,13 @@ use crate::work::{BatchSize, OnFailure, Plan, Work};
 pub struct Parallel<B = Threads> {
     n_jobs: NJobs,
     batch_size: BatchSize,
+    pre_dispatch: PreDispatch,
+    cancel_token: Option<CancelToken>,
     observers: Observers,
-    backend: B,
+    // Dropped in this order: the backend's workers go last.
+    submissions: Submissions<B>,
+    drivers: Drivers,
+    backend: Arc<B>,
 }
 
 impl Parallel {
@@ -42,8 +63,12 @@ impl Parallel {
         Self {
             n_jobs: n_jobs.into(),
             batch_size: BatchSize::Auto,
+            pre_dispatch: PreDispatch::Auto,
+            cancel_token: None,
             observers: Observers::default(),
-            backend: Threads::new(),
+            submissions: Submissions::default(),
+            drivers: Drivers::default(),
+            backend: Arc::new(Threads::new()),
         }
     }
 }
@@ -65,8 +90,12 @@ impl<B> Parallel<B> {
         Parallel {
             n_jobs: self.n_jobs,
             batch_size: self.batch_size,
+            pre_dispatch: self.pre_dispatch,
+            cancel_token: self.cancel_token,
             observers: self.observers,
-            backend,
+            submissions: Submissions::default(),
+            drivers: Drivers::default(),
+            backend: Arc::new(backend),
         }
     }
 
@@ -83,6 +112,41 @@ impl<B> Parallel<B> {
     #[must_use]
     pub fn batch_size(mut self, batch_size: impl Into<BatchSize>) -> Self {
         self.batch_size = batch_size.into();
+        self
+    }
+
+    /// How far the input may be pulled ahead of the results that were handed over: an exact bound on how
+    /// much is alive at once, for inputs or results that are large.
+    ///
+    /// [`iter`](Self::iter), [`iter_unordered`](Self::iter_unordered) and [`for_each`](Self::for_each) hand
+    /// results over as they come. [`run`](Self::run), [`outcomes`](Self::outcomes) and [`map`](Self::map) do
+    /// at the end, so there a task counts until it has an outcome.
+    ///
+    /// ```
+    /// use parallel::{Parallel, PreDispatch, delayed};
+    ///
+    /// let parallel = Parallel::new(2).pre_dispatch(PreDispatch::Tasks(4));
+    /// let mut outcomes = parallel.iter((0..).map(|i: u64| delayed(|i| i, i)));
+    /// assert_eq!(outcomes.next().unwrap()?, 0);
+    /// // At most five numbers were taken from the input so far.
+    /// # Ok::<(), parallel::TaskError>(())
+    /// ```
+    #[must_use]
+    pub fn pre_dispatch(mut self, pre_dispatch: impl Into<PreDispatch>) -> Self {
+        self.pre_dispatch = pre_dispatch.into();
+        self
+    }
+
+    /// By what calls can be stopped from outside.
+    ///
+    /// What has an outcome by then keeps it. [`run`](Self::run) fails with
+    /// [`Failure::Cancelled`](crate::Failure::Cancelled); [`outcomes`](Self::outcomes) and the streams end
+    /// with it, for what was pulled from the input and, if there is more, for the next one.
+    ///
+    /// See [`CancelToken`] for an example.
+    #[must_use]
+    pub fn cancel_token(mut self, token: CancelToken) -> Self {
+        self.cancel_token = Some(token);
         self
     }
 
@@ -219,13 +283,29 @@ impl<B> Parallel<B> {
         I::Item: Task,
         B: Backend<I::Item>,
     {
-        let plan = Plan {
-            lanes: self.effective_n_jobs()?,
-            batch_size: self.batch_size,
-            batch_time: self.backend.batch_time(),
-            on_failure,
-            observers: self.observers.clone(),
-        };
+        let plan = self.plan::<I::Item>(on_failure)?;
         Ok((plan.lanes, Work::new(tasks.into_iter(), plan)))
+    }
+
+    /// How a call goes.
+    fn plan<T: Task>(&self, on_failure: OnFailure) -> Result<Plan, Error>
+    where
+        B: Backend<T>,
+    {
+        let mut plan = self.plan_for(self.effective_n_jobs()?, on_failure);
+        plan.batch_time = self.backend.batch_time();
+        Ok(plan)
+    }
+
+    fn plan_for(&self, lanes: usize, on_failure: OnFailure) -> Plan {
+        Plan {
+            lanes,
+            batch_size: self.batch_size,
+            batch_time: Duration::ZERO,
+            on_failure,
+            pre_dispatch: self.pre_dispatch,
+            cancel_token: self.cancel_token.clone(),
+            observers: self.observers.clone(),
+        }
     }
 }

@@ -11,6 +11,11 @@ use crate::panics;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
+    /// The next batches have so many tasks, but for what remains at the end.
+    BatchSize {
+        /// As many as last for the time that a batch shall last.
+        tasks: usize,
+    },
     /// A worker process printed a line; see `Output::Lines`.
     Line {
         /// The number of the worker.

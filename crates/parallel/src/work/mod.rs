@@ -1,42 +1,66 @@
 //! The heart: the work of one call, from which every backend pulls.
 //!
 //! ```text
-//!  caller's iterator ──► Source ──take()──► lane ──► runs it here, or sends it away
-//!                          ▲                 │
-//!            Sizing ───────┘                 └─finish()──► Results ──► Vec
+//!  caller's iterator ──► Source or Feed ──take()──► lane ──► runs it here, or sends it away
+//!                          ▲     ▲                   │
+//!            Sizing ───────┘   Window                └─finish()──► Results ───► Vec
+//!                                ▲                                 Delivery ──► iterator, callback
+//!                                └──────── handed over ────────────────┘
 //! ```
 //!
-//! `Work` owns what is the same wherever tasks run: laziness ([`source`]), how many at a time
-//! ([`batch`]), order ([`order`], [`results`]), what a failure does, and when to stop. Each part has a
-//! lock of its own. Only the source's is held while a user's code runs, the iterator, and while another
-//! one is taken, the sizes'.
+//! `Work` owns what is the same wherever tasks run: laziness ([`source`], [`feed`]), how many at a time
+//! ([`batch`]), how far ahead ([`window`]), order ([`order`], [`results`], [`delivery`]), what a failure
+//! does, when to stop ([`stopping`]), and what is given back ([`end`]). Each part has a lock of its own. Only the source's is held while
+//! a user's code runs, the iterator, and while another one is taken, the sizes'.
 
 mod batch;
+mod delivery;
+mod end;
+mod feed;
 mod order;
 mod results;
 mod run;
 mod source;
+mod stopping;
+mod stream;
+mod window;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use self::batch::Sizing;
-use self::results::Results;
+use self::delivery::Delivery;
+use self::feed::{Feed, Taken};
+use self::results::{Results, Run};
 use self::source::Source;
+use self::stopping::Stopping;
+use self::window::Window;
+use crate::cancel::{CancelToken, Watch};
+use crate::current::Stop;
 use crate::delayed::Task;
-use crate::error::{BackendError, Error, Failure, Outcome, TaskError};
+use crate::error::{BackendError, Failure, TaskError};
 use crate::observe::{Event, Observers};
 use crate::panics;
 
 pub use self::batch::BatchSize;
+pub(crate) use self::delivery::Handing;
+pub(crate) use self::end::Pairs;
 pub use self::source::Batch;
+pub(crate) use self::stream::Cursor;
+pub use self::window::PreDispatch;
 
 /// A batch holds no more than so many bytes of tasks or of results: a second-level cache has room
 /// for both.
 const BATCH_BYTES: usize = 1 << 17;
+
+/// A stream may pull so many tasks for each lane ahead of what was handed over, when nothing is known of
+/// them; and, once batches are larger than one task, so many batches: one that runs, one that waits, and
+/// as many whose results wait.
+const STREAM_TASKS: usize = 2;
+const STREAM_BATCHES: usize = 4;
 
 /// What the failure of one task does to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +77,25 @@ pub(crate) struct Plan {
     /// How long a batch shall last.
     pub(crate) batch_time: Duration,
     pub(crate) on_failure: OnFailure,
+    pub(crate) pre_dispatch: PreDispatch,
+    pub(crate) cancel_token: Option<CancelToken>,
     pub(crate) observers: Observers,
+}
+
+/// Where tasks come from.
+enum Input<'a, T> {
+    /// Whoever takes them pulls them.
+    Source(Mutex<Source<'a, T>>),
+    /// A thread of its own pulls them.
+    Feed(Feed<T>),
+}
+
+/// Where results go to.
+enum Output<R> {
+    /// They are kept until the end.
+    Kept(Mutex<Results<R>>),
+    /// The caller takes them as they come.
+    Handed(Delivery<R>),
 }
 
 /// The tasks of one call, and what comes of them.
@@ -62,65 +104,168 @@ pub(crate) struct Plan {
 /// threads as it likes, until there are none left; for each task it tells the outcome with
 /// [`finish`](Self::finish). Everything else is done here.
 pub struct Work<'a, T: Task> {
-    source: Mutex<Source<'a, T>>,
+    input: Input<'a, T>,
     sizing: Mutex<Sizing>,
-    results: Mutex<Results<T::Output>>,
+    output: Output<T::Output>,
+    /// Permits for tasks that are on their way, if they are bounded.
+    window: Option<Arc<Window>>,
+    /// So many permits for each task that makes a batch, if their number is not fixed.
+    permits_per_size: Option<usize>,
+    /// How many there are at most, if that is known.
+    at_most: Option<usize>,
     on_failure: OnFailure,
-    /// Shared with tasks that ask whether they are still wanted.
-    stopped: Arc<AtomicBool>,
+    /// Which results end the call as failures do.
+    ends_call: Option<fn(&T::Output) -> bool>,
+    stopping: Arc<Stopping>,
+    _watch: Option<Watch>,
     observers: Observers,
     /// How many lanes have run here.
     lanes_here: AtomicUsize,
-    /// Who wants to be told when `stopped` is set.
-    on_stop: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
 }
 
 impl<'a, T: Task> Work<'a, T> {
+    /// Work whose results are kept until the end.
     pub(crate) fn new(tasks: impl Iterator<Item = T> + Send + 'a, plan: Plan) -> Self {
+        let at_least = panics::catch(|| tasks.size_hint().0).unwrap_or(0);
+        let window = plan.pre_dispatch.bound(plan.lanes);
+        let window = window.filter(|limit| *limit < usize::MAX).map(Window::new);
+        let input = Input::Source(Mutex::new(Source::new(tasks)));
+        let output = Output::Kept(Mutex::new(Results::new(at_least)));
+        Self::with(input, output, window, plan)
+    }
+
+    /// Work whose results are handed over as they come, and whose input is [pulled](Self::pull_all) by a
+    /// thread of its own.
+    pub(crate) fn stream(handing: Handing, at_most: Option<usize>, plan: Plan) -> Self {
+        let fixed = plan.pre_dispatch.bound(plan.lanes);
+        let permits_per_size = fixed
+            .is_none()
+            .then(|| STREAM_BATCHES.saturating_mul(plan.lanes));
+        let limit = fixed.unwrap_or_else(|| STREAM_TASKS.saturating_mul(plan.lanes));
+        let output = Output::Handed(Delivery::new(handing));
+        let mut work = Self::with(
+            Input::Feed(Feed::new()),
+            output,
+            Some(Window::new(limit)),
+            plan,
+        );
+        work.permits_per_size = permits_per_size;
+        work.at_most = at_most;
+        work
+    }
+
+    fn with(
+        input: Input<'a, T>,
+        output: Output<T::Output>,
+        window: Option<Window>,
+        plan: Plan,
+    ) -> Self {
         let widest = size_of::<T>().max(size_of::<T::Output>()).max(1);
         let largest = BATCH_BYTES / widest;
-        let at_least = panics::catch(|| tasks.size_hint().0).unwrap_or(0);
+        let sizing = Sizing::new(plan.batch_size, plan.batch_time, plan.lanes, largest);
+        let stopping = Arc::new(Stopping::default());
+        let window = window.map(Arc::new);
+        if let Some(window) = window.clone() {
+            stopping.on_stop(move || window.close());
+        }
+        let watch = plan.cancel_token.map(|token| {
+            let stopping = Arc::clone(&stopping);
+            token.watch(move || stopping.cancel())
+        });
         Self {
-            sizing: Mutex::new(Sizing::new(
-                plan.batch_size,
-                plan.batch_time,
-                plan.lanes,
-                largest,
-            )),
-            source: Mutex::new(Source::new(tasks)),
-            results: Mutex::new(Results::new(at_least)),
+            input,
+            sizing: Mutex::new(sizing),
+            output,
+            window,
+            permits_per_size: None,
+            at_most: None,
             on_failure: plan.on_failure,
-            stopped: Arc::default(),
+            ends_call: None,
+            stopping,
+            _watch: watch,
             observers: plan.observers,
             lanes_here: AtomicUsize::new(0),
-            on_stop: Mutex::new(Vec::new()),
         }
+    }
+
+    /// The same, ended by results that `ends_call` as by failures.
+    pub(crate) fn until(mut self, ends_call: fn(&T::Output) -> bool) -> Self {
+        self.ends_call = Some(ends_call);
+        self
     }
 
     /// The next tasks to run; `None` when none are left, or nothing more shall start.
     ///
-    /// Waits while another thread is in the caller's iterator. Each task is handed out once.
+    /// Waits while another thread is in the caller's iterator, or until there is room for more results.
+    /// Each task is handed out once.
     pub fn take(&self) -> Option<Batch<T>> {
-        let (batch, panic) = {
-            let mut source = self.source.lock();
-            if self.stopped() {
-                return None;
+        match self.next_batch(true) {
+            Taken::Tasks(batch) => Some(batch),
+            Taken::Later | Taken::End => None,
+        }
+    }
+
+    /// The same for a lane that has tasks whose outcomes it has not told: does not wait until others
+    /// have.
+    pub(crate) fn take_now(&self) -> Option<Batch<T>> {
+        match self.next_batch(false) {
+            Taken::Tasks(batch) => Some(batch),
+            Taken::Later | Taken::End => None,
+        }
+    }
+
+    fn next_batch(&self, wait: bool) -> Taken<T> {
+        if self.stopped() {
+            return Taken::End;
+        }
+        let source = match &self.input {
+            Input::Source(source) => source,
+            Input::Feed(feed) => {
+                let size = |remaining| self.sizing.lock().next(remaining);
+                return feed.take(size, wait, &self.stopping);
             }
-            let remaining = source.at_most();
-            let size = self.sizing.lock().next(remaining);
-            source.pull(size)
         };
+        let permits = match &self.window {
+            None => usize::MAX,
+            Some(window) => {
+                let most = self.sizing.lock().next(None);
+                let permits = if wait {
+                    window.acquire(most)
+                } else {
+                    window.try_acquire(most)
+                };
+                if permits == 0 {
+                    return if wait { Taken::End } else { Taken::Later };
+                }
+                permits
+            }
+        };
+        let (batch, panic) = {
+            let mut source = source.lock();
+            if self.stopped() {
+                return Taken::End;
+            }
+            let size = self.sizing.lock().next(source.at_most());
+            source.pull(size.min(permits))
+        };
+        if let Some(window) = &self.window {
+            let used = batch.as_ref().map_or(0, Batch::len) + usize::from(panic.is_some());
+            window.release(permits - used);
+        }
         if let Some(panic) = panic {
             // The iterator gave one task fewer than were pulled: its own place is the last one.
-            let index = self.source.lock().pulled() - 1;
+            let index = source.lock().pulled() - 1;
             self.fail(TaskError::new(index, 0, panic.of_source()));
         }
-        batch
+        batch.map_or(Taken::End, Taken::Tasks)
     }
 
     /// How many of `lanes` can have something to do at all.
     pub fn lanes_needed(&self, lanes: usize) -> usize {
-        let at_most = self.source.lock().at_most();
+        let at_most = match &self.input {
+            Input::Source(source) => source.lock().at_most(),
+            Input::Feed(_) => self.at_most,
+        };
         at_most.map_or(lanes, |tasks| lanes.min(tasks)).max(1)
     }
 
@@ -134,16 +279,43 @@ impl<'a, T: Task> Work<'a, T> {
 
     /// The results of consecutive tasks.
     pub(crate) fn succeed(&self, first: usize, values: Vec<T::Output>) {
-        let repeated = self.results.lock().add_values(first, values);
-        // A user's drop runs without the lock.
-        drop(repeated);
+        let ends = self.ends_call.is_some_and(|ends| values.iter().any(ends));
+        let (tasks, run) = (values.len(), Run::Values(values));
+        match &self.output {
+            Output::Kept(results) => {
+                let Run::Values(values) = run else { return };
+                let repeated = results.lock().add_values(first, values);
+                self.let_in(if repeated.is_none() { tasks } else { 0 });
+                // A user's drop runs without the lock.
+                drop(repeated);
+            }
+            Output::Handed(delivery) => drop(delivery.add(first, run)),
+        }
+        if ends {
+            self.stop();
+        }
     }
 
     /// The failure of a task.
     pub(crate) fn fail(&self, error: TaskError) {
-        self.results.lock().add_failure(error);
+        match &self.output {
+            Output::Kept(results) => {
+                let new = results.lock().add_failure(error);
+                self.let_in(usize::from(new));
+            }
+            Output::Handed(delivery) => drop(delivery.add(error.index(), Run::Failure(error))),
+        }
         if self.stops_at_failure() {
             self.stop();
+        }
+    }
+
+    /// So many tasks are on their way no more: others may be pulled.
+    fn let_in(&self, tasks: usize) {
+        if let Some(window) = &self.window
+            && tasks > 0
+        {
+            window.release(tasks);
         }
     }
 
@@ -154,43 +326,57 @@ impl<'a, T: Task> Work<'a, T> {
 
     /// Gives back what was taken and cannot be run here, for another lane to take.
     pub fn give_back(&self, batch: Batch<T>) {
-        self.source.lock().give_back(batch);
+        match &self.input {
+            Input::Source(source) => {
+                let tasks = batch.len();
+                source.lock().give_back(batch);
+                self.let_in(tasks);
+            }
+            Input::Feed(feed) => feed.give_back(batch),
+        }
     }
 
     /// Tells how long a number of tasks ran, from the start of the first to the end of the last. The
     /// size of the next batches follows from it; without it, they have one task each.
     pub fn measured(&self, tasks: usize, run_time: Duration) {
-        self.sizing.lock().measured(tasks, run_time);
+        let mut sizing = self.sizing.lock();
+        let before = sizing.next(None);
+        sizing.measured(tasks, run_time);
+        let size = sizing.next(None);
+        drop(sizing);
+        if size != before {
+            self.tell(|| Event::BatchSize { tasks: size });
+            if let (Some(window), Some(permits)) = (&self.window, self.permits_per_size) {
+                window.set_limit(permits.saturating_mul(size));
+            }
+        }
     }
 
     /// Whether nothing more shall start, not even the rest of a batch that was taken.
     #[inline]
     pub fn stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
+        self.stopping.stopped()
     }
 
     /// Has `wake` called once when nothing more shall start: at once if it is so already, never if it
     /// does not come to that.
     pub fn on_stop(&self, wake: impl FnOnce() + Send + 'static) {
-        let mut waiting = self.on_stop.lock();
-        if self.stopped() {
-            drop(waiting);
-            wake();
-        } else {
-            waiting.push(Box::new(wake));
-        }
+        self.stopping.on_stop(wake);
     }
 
     /// Nothing more shall start.
     pub(crate) fn stop(&self) {
-        let waiting = {
-            let mut waiting = self.on_stop.lock();
-            self.stopped.store(true, Ordering::Relaxed);
-            std::mem::take(&mut *waiting)
-        };
-        for wake in waiting {
-            wake();
-        }
+        self.stopping.stop();
+    }
+
+    /// The same, because somebody wants it so.
+    pub(crate) fn cancel(&self) {
+        self.stopping.cancel();
+    }
+
+    /// By what tasks see that the call has been stopped.
+    pub(crate) fn stopping(&self) -> Arc<dyn Stop> {
+        Arc::clone(&self.stopping) as _
     }
 
     /// Tells those who want to know what happened.
@@ -200,41 +386,17 @@ impl<'a, T: Task> Work<'a, T> {
 
     /// Whether every task that there is has been taken.
     pub(crate) fn all_taken(&self) -> bool {
-        self.stopped() || self.source.lock().is_empty()
+        self.stopped()
+            || match &self.input {
+                Input::Source(source) => source.lock().is_empty(),
+                Input::Feed(feed) => feed.is_empty(),
+            }
     }
+}
 
-    /// All results, in order.
-    pub(crate) fn into_values(
-        self,
-        driven: Result<(), BackendError>,
-    ) -> Result<Vec<T::Output>, Error> {
-        self.ended(driven)?.into_values().map_err(Error::Task)
-    }
-
-    /// All outcomes, in order.
-    pub(crate) fn into_outcomes(
-        self,
-        driven: Result<(), BackendError>,
-    ) -> Result<Vec<Outcome<T::Output>>, Error> {
-        Ok(self.ended(driven)?.into_outcomes())
-    }
-
-    /// The results, if they can be trusted: the backend did its part, or a task's failure, which comes
-    /// first, is told instead.
-    fn ended(self, driven: Result<(), BackendError>) -> Result<Results<T::Output>, Error> {
-        let stopped = self.stopped();
-        let (source, results) = (self.source.into_inner(), self.results.into_inner());
-        if stopped {
-            return Ok(results);
-        }
-        driven?;
-        let (pulled, complete) = (source.pulled(), results.complete_up_to());
-        if complete < pulled || !source.is_empty() {
-            return Err(Error::Backend(BackendError::new(format!(
-                "the backend returned without an outcome for task {complete}: it must take tasks until \
-                 there are none, and finish each"
-            ))));
-        }
-        Ok(results)
-    }
+fn incomplete(task: usize) -> BackendError {
+    BackendError::new(format!(
+        "the backend returned without an outcome for task {task}: it must take tasks until there are \
+         none, and finish each"
+    ))
 }

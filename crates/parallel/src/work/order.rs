@@ -41,6 +41,23 @@ impl<C> Order<C> {
         Ok(())
     }
 
+    /// The indices below `end` that have neither come out nor are waiting.
+    pub(super) fn missing(&self, end: usize) -> Vec<usize> {
+        let mut missing = Vec::new();
+        let mut next = self.next;
+        for (first, (len, _)) in &self.early {
+            missing.extend(next..(*first).min(end).max(next));
+            next = first + len;
+        }
+        missing.extend(next..end.max(next));
+        missing
+    }
+
+    /// What came early and still waits, each with its first index.
+    pub(super) fn into_early(self) -> impl Iterator<Item = (usize, C)> {
+        self.early.into_iter().map(|(first, (_, run))| (first, run))
+    }
+
     /// Takes out what comes next, if it is there.
     pub(super) fn pop(&mut self) -> Option<C> {
         let entry = self.early.first_entry()?;
@@ -67,6 +84,18 @@ mod tests {
         assert_eq!((order.pop(), order.pop()), (Some('a'), Some('c')));
         assert_eq!(order.pop(), None);
         assert_eq!(order.released(), 3);
+    }
+
+    #[test]
+    fn what_is_missing_is_known() {
+        let mut order = Order::new();
+        order.insert(0, 2, ()).unwrap();
+        order.pop();
+        order.insert(3, 1, ()).unwrap();
+        order.insert(6, 2, ()).unwrap();
+        assert_eq!(order.missing(10), [2, 4, 5, 8, 9]);
+        assert_eq!(order.missing(5), [2, 4]);
+        assert_eq!(order.missing(1), []);
     }
 
     #[test]

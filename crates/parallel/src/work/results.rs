@@ -5,9 +5,18 @@ use crate::error::{Outcome, TaskError};
 
 /// What stands for a run of indices: a result for each, or one failure.
 #[derive(Debug)]
-enum Run<R> {
+pub(super) enum Run<R> {
     Values(Vec<R>),
     Failure(TaskError),
+}
+
+impl<R> Run<R> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Values(values) => values.len(),
+            Self::Failure(_) => 1,
+        }
+    }
 }
 
 /// Results in order of their indices; failures beside them, so that the usual case, none, is a plain
@@ -48,7 +57,8 @@ impl<R> Results<R> {
         }
     }
 
-    pub(super) fn add_failure(&mut self, error: TaskError) {
+    /// Whether that is new: the first outcome of a task stands.
+    pub(super) fn add_failure(&mut self, error: TaskError) -> bool {
         let index = error.index();
         let lowest = self.first_failure.as_ref().map(TaskError::index);
         if self
@@ -56,12 +66,13 @@ impl<R> Results<R> {
             .insert(index, 1, Run::Failure(error.clone()))
             .is_err()
         {
-            return;
+            return false;
         }
         if lowest.is_none_or(|lowest| index < lowest) {
             self.first_failure = Some(error);
         }
         self.release();
+        true
     }
 
     fn release(&mut self) {
@@ -80,6 +91,26 @@ impl<R> Results<R> {
         self.order.released()
     }
 
+    /// The indices below `end` that have no outcome.
+    pub(super) fn missing(&self, end: usize) -> Vec<usize> {
+        self.order.missing(end)
+    }
+
+    /// The outcomes that there are, each with its index.
+    pub(super) fn into_pairs(self) -> Vec<(usize, Outcome<R>)> {
+        let mut pairs = Vec::with_capacity(self.values.len() + self.failures.len());
+        let early = self.order.into_early();
+        let mut in_order = outcomes(self.values, self.failures).enumerate();
+        pairs.extend(in_order.by_ref());
+        for (first, run) in early {
+            match run {
+                Run::Values(values) => pairs.extend((first..).zip(values.into_iter().map(Ok))),
+                Run::Failure(error) => pairs.push((first, Err(error))),
+            }
+        }
+        pairs
+    }
+
     /// All results, or the lowest failure.
     pub(super) fn into_values(self) -> Result<Vec<R>, TaskError> {
         match self.first_failure {
@@ -90,14 +121,19 @@ impl<R> Results<R> {
 
     /// Every task's own outcome.
     pub(super) fn into_outcomes(self) -> Vec<Outcome<R>> {
-        let total = self.values.len() + self.failures.len();
-        let mut values = self.values.into_iter();
-        let mut failures = self.failures.into_iter().peekable();
-        (0..total)
-            .map_while(|index| match failures.next_if(|e| e.index() == index) {
-                Some(error) => Some(Err(error)),
-                None => values.next().map(Ok),
-            })
-            .collect()
+        outcomes(self.values, self.failures).collect()
     }
+}
+
+/// Results and failures that have come in order, each at its place.
+fn outcomes<R>(values: Vec<R>, failures: Vec<TaskError>) -> impl Iterator<Item = Outcome<R>> {
+    let total = values.len() + failures.len();
+    let mut values = values.into_iter();
+    let mut failures = failures.into_iter().peekable();
+    (0..total).map_while(
+        move |index| match failures.next_if(|e| e.index() == index) {
+            Some(error) => Some(Err(error)),
+            None => values.next().map(Ok),
+        },
+    )
 }

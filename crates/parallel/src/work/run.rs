@@ -1,6 +1,5 @@
 //! A lane that runs its tasks here, on the calling thread.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -42,7 +41,7 @@ impl<T: Task> Work<'_, T> {
     pub fn run_here(&self) {
         let batches = Batches::begin();
         let worker = self.lanes_here.fetch_add(1, Ordering::Relaxed);
-        let here = Here::enter(worker, Arc::clone(&self.stopped) as _);
+        let here = Here::enter(worker, self.stopping());
         while let Some(batch) = self.take() {
             let (tasks, start) = (batch.len(), Instant::now());
             self.run_batch(batch, &here);
@@ -62,6 +61,11 @@ impl<T: Task> Work<'_, T> {
                 for task in tasks.by_ref() {
                     here.task(next + values.len(), 1);
                     values.push(task.call());
+                    if let (Some(ends), Some(value)) = (self.ends_call, values.last())
+                        && ends(value)
+                    {
+                        self.stop();
+                    }
                     if self.stopped() {
                         break;
                     }

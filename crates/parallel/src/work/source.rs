@@ -97,6 +97,10 @@ impl<'a, T> Source<'a, T> {
         self.pulled
     }
 
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// How many tasks the iterator says are left at most. If it panics over that, it says nothing.
     pub(super) fn at_most(&self) -> Option<usize> {
         panics::catch(|| self.feed.at_most()).unwrap_or(None)
@@ -113,11 +117,16 @@ impl<'a, T> Source<'a, T> {
         }
     }
 
-    /// The next tasks, `n` at most; none when the iterator has ended, or has panicked at once.
+    /// The next tasks, `n` at most, of those that were given back first; none when the iterator has ended, or has panicked at once.
     ///
     /// A panic ends the iterator, and takes the index that its task would have had.
     pub(super) fn pull(&mut self, n: usize) -> Pulled<T> {
-        if let Some(batch) = self.returned.pop() {
+        if let Some(mut batch) = self.returned.pop() {
+            if batch.len() > n {
+                let rest = batch.tasks.split_off(n);
+                let first = batch.first + n;
+                self.give_back(Batch { first, tasks: rest });
+            }
             return (Some(batch), None);
         }
         if self.ended {

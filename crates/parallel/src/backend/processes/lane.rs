@@ -144,6 +144,7 @@ where
             }
             match self.exchange() {
                 Ok(true) => {}
+                Ok(false) if self.cancel_asked() => self.work.cancel(),
                 // None of the batch could be sent.
                 Ok(false) if self.queue.is_empty() => {}
                 Ok(false) => match self.sleep(true, self.deadline()) {
@@ -164,9 +165,12 @@ where
         // Who waits for the input cannot watch the time.
         let ahead = self.ahead && self.limits.timeout.is_none();
         if self.batches <= usize::from(ahead) {
-            let Some(batch) = self.work.take() else {
-                return;
+            let taken = if self.queue.is_empty() {
+                self.work.take()
+            } else {
+                self.work.take_now()
             };
+            let Some(batch) = taken else { return };
             let (end, tell) = (batch.len() - 1, batch.len().div_ceil(TELLS));
             let queued = batch
                 .into_iter()
@@ -246,6 +250,18 @@ where
             self.hear();
         }
         Ok(woken)
+    }
+
+    /// Whether a task wants the call to be stopped.
+    fn cancel_asked(&self) -> bool {
+        let control = |process: &Process| {
+            process
+                .link
+                .memory()
+                .control()
+                .cancel_asked(self.generation)
+        };
+        self.process.as_ref().is_some_and(control)
     }
 
     /// Reads what the worker has printed.

@@ -1,6 +1,7 @@
 //! One side's end of the connection between a program and a worker: two rings, and a pipe each way as
 //! the bell for the side that sleeps.
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -46,6 +47,11 @@ impl Link {
 
     pub(super) fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    /// Another handle of what wakes the other side.
+    pub(super) fn teller(&self) -> io::Result<OwnedFd> {
+        self.tell.try_clone()
     }
 
     /// What becomes readable when this side is to wake up, and ends when the other side has.

@@ -51,6 +51,8 @@ pub(super) struct Control {
     /// When the worker claimed the task that it is at, if it was asked to note that; see `clock`.
     claimed_at: AtomicU64,
     ready: AtomicU32,
+    /// Whether a task wants its call to be stopped: its generation, plus one.
+    cancel: AtomicU32,
 }
 
 impl Control {
@@ -106,6 +108,17 @@ impl Control {
         claims
             .compare_exchange(word, next, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
+    }
+
+    /// The worker: a task of this generation wants its call to be stopped.
+    pub(super) fn ask_to_cancel(&self, generation: u16) {
+        let asked = u32::from(generation) + 1;
+        self.cancel.store(asked, Ordering::Release);
+    }
+
+    /// The parent: whether a task of this generation wants its call to be stopped.
+    pub(super) fn cancel_asked(&self, generation: u16) -> bool {
+        self.cancel.load(Ordering::Acquire) == u32::from(generation) + 1
     }
 
     /// The worker: it has come up and speaks the protocol.

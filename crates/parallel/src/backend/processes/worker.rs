@@ -69,7 +69,8 @@ fn connect() -> io::Result<(Worker, usize)> {
     memory.control().set_ready();
     let shares = usize::try_from(terms.shares).unwrap_or(usize::MAX);
     let link = Link::new(Side::Worker, Arc::clone(&memory), hello.hear, hello.tell);
-    Ok((Worker::new(link, memory, terms, marker), shares))
+    let tell = Arc::new(link.teller()?);
+    Ok((Worker::new(link, memory, tell, terms, marker), shares))
 }
 
 /// Has `ps` and `top` call this process as they call the program, and not `exe` after the link that
@@ -108,12 +109,20 @@ fn flush() {
 /// How a task sees that it is not wanted any more: nothing of its generation shall start.
 struct Revoked {
     memory: Arc<Memory>,
+    /// Wakes the parent.
+    tell: Arc<OwnedFd>,
     generation: u16,
 }
 
 impl Stop for Revoked {
     fn stopped(&self) -> bool {
         self.memory.control().generation() != self.generation
+    }
+
+    fn cancel(&self) {
+        self.memory.control().ask_to_cancel(self.generation);
+        // The parent may be asleep.
+        let _ = rustix::io::write(&*self.tell, &[1]);
     }
 }
 
@@ -129,6 +138,7 @@ impl From<Corrupt> for Lost {
 struct Worker {
     link: Link,
     memory: Arc<Memory>,
+    tell: Arc<OwnedFd>,
     terms: Terms,
     marker: Option<Marker>,
     /// The task that comes next.
@@ -148,10 +158,17 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(link: Link, memory: Arc<Memory>, terms: Terms, marker: Option<Marker>) -> Self {
+    fn new(
+        link: Link,
+        memory: Arc<Memory>,
+        tell: Arc<OwnedFd>,
+        terms: Terms,
+        marker: Option<Marker>,
+    ) -> Self {
         let generation = 0;
         let revoked = Revoked {
             memory: Arc::clone(&memory),
+            tell: Arc::clone(&tell),
             generation,
         };
         let here = Here::enter(terms.worker, Arc::new(revoked));
@@ -163,6 +180,7 @@ impl Worker {
         Self {
             link,
             memory,
+            tell,
             terms,
             marker,
             next,
@@ -238,6 +256,7 @@ impl Worker {
             self.all_failed = false;
             let revoked = Revoked {
                 memory: Arc::clone(&self.memory),
+                tell: Arc::clone(&self.tell),
                 generation: task.generation,
             };
             self.here.renew(self.terms.worker, Arc::new(revoked));

@@ -1,0 +1,257 @@
+//! What stands for a task that was submitted.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::cancel::CancelToken;
+use crate::error::{Error, Failure, Outcome, TaskError};
+
+/// Waits for the first of several tasks that has an outcome, and gives its place among the handles; `None`
+/// if there are no handles. One that is finished already comes first.
+///
+/// ```
+/// use std::sync::mpsc::channel;
+/// use parallel::{Parallel, delayed, wait_first};
+///
+/// let (send, receive) = channel::<()>();
+/// let parallel = Parallel::new(2);
+/// let slow = move |()| receive.recv().is_err();
+/// let quick = |()| true;
+/// let handles = [parallel.submit(delayed(slow, ())), parallel.submit(delayed(quick, ()))];
+/// assert_eq!(wait_first(&handles), Some(1));
+/// drop(send);
+/// assert!(handles.into_iter().all(|handle| handle.join().unwrap()));
+/// ```
+pub fn wait_first<'h, R: 'h>(handles: impl IntoIterator<Item = &'h Handle<R>>) -> Option<usize> {
+    let handles: Vec<_> = handles.into_iter().collect();
+    if handles.is_empty() {
+        return None;
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        let finished = handles
+            .iter()
+            .position(|handle| !handle.shared.watch(&waker));
+        if finished.is_some() {
+            return finished;
+        }
+        thread::park();
+    }
+}
+
+/// Wakes a thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// A task that was submitted. Also a future, of its outcome.
+///
+/// To drop it lets the task run on.
+#[must_use = "nobody learns what comes of the task otherwise"]
+pub struct Handle<R> {
+    pub(super) shared: Arc<Shared<R>>,
+    pub(super) cancel: CancelToken,
+}
+
+impl<R> Handle<R> {
+    /// Waits for the outcome.
+    ///
+    /// # Errors
+    /// The task's failure.
+    ///
+    /// # Panics
+    /// If [`join_timeout`](Self::join_timeout) or the future has given the outcome away already.
+    pub fn join(self) -> Outcome<R> {
+        let mut state = self.shared.state.lock();
+        while !state.finished {
+            self.shared.finished.wait(&mut state);
+        }
+        state.take()
+    }
+
+    /// Waits for the outcome no longer than this. After a time without it, the task goes on, and may be
+    /// waited for again.
+    ///
+    /// # Errors
+    /// [`Error::StillRunning`] if there is none yet; [`Error::Task`] if the task failed.
+    ///
+    /// # Panics
+    /// If an earlier call or the future has given the outcome away already.
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use std::time::Duration;
+    /// use parallel::{Error, Parallel, delayed};
+    ///
+    /// let (send, receive) = channel::<u32>();
+    /// let parallel = Parallel::new(2);
+    /// let handle = parallel.submit(delayed(move |()| receive.recv().unwrap(), ()));
+    /// let early = handle.join_timeout(Duration::from_millis(10));
+    /// assert!(matches!(early, Err(Error::StillRunning)));
+    /// send.send(7).unwrap();
+    /// assert_eq!(handle.join_timeout(Duration::from_secs(60))?, 7);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    pub fn join_timeout(&self, time: Duration) -> Result<R, Error> {
+        let mut state = self.shared.state.lock();
+        match Instant::now().checked_add(time) {
+            Some(deadline) => {
+                while !state.finished {
+                    if self
+                        .shared
+                        .finished
+                        .wait_until(&mut state, deadline)
+                        .timed_out()
+                    {
+                        break;
+                    }
+                }
+            }
+            None => {
+                while !state.finished {
+                    self.shared.finished.wait(&mut state);
+                }
+            }
+        }
+        if !state.finished {
+            return Err(Error::StillRunning);
+        }
+        Ok(state.take()?)
+    }
+
+    /// Whether there is an outcome.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.shared.state.lock().finished
+    }
+
+    /// Ends the task with [`Failure::Cancelled`], unless it has an outcome: if it waits, it never starts.
+    /// If it runs in a worker process, it gets a short grace and is killed; on a thread it runs on until
+    /// it asks [`current`](crate::current) whether it is cancelled, or is through, and what it gives then
+    /// counts.
+    ///
+    /// ```
+    /// use parallel::{Failure, Parallel, Processes, delayed};
+    ///
+    /// fn hang(_: u32) {
+    ///     std::thread::park();
+    /// }
+    ///
+    /// let parallel = Parallel::new(1).backend(Processes::new());
+    /// let handle = parallel.submit(delayed(hang, 0));
+    /// handle.cancel();
+    /// assert!(matches!(handle.join().unwrap_err().failure(), Failure::Cancelled));
+    /// ```
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+}
+
+impl<R> Future for Handle<R> {
+    type Output = Outcome<R>;
+
+    /// # Panics
+    /// If the outcome has been given away already.
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.shared.watch(context.waker()) {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.shared.state.lock().take())
+    }
+}
+
+impl<R> fmt::Debug for Handle<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("is_finished", &self.is_finished())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the outcome of a task is put.
+pub(super) struct Shared<R> {
+    state: Mutex<State<R>>,
+    finished: Condvar,
+}
+
+struct State<R> {
+    finished: bool,
+    outcome: Option<Outcome<R>>,
+    /// Who is to be woken besides those who sleep.
+    wakers: Vec<Waker>,
+}
+
+impl<R> Default for Shared<R> {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(State {
+                finished: false,
+                outcome: None,
+                wakers: Vec::new(),
+            }),
+            finished: Condvar::new(),
+        }
+    }
+}
+
+impl<R> Shared<R> {
+    pub(super) fn set(&self, outcome: Outcome<R>) {
+        let mut state = self.state.lock();
+        state.finished = true;
+        state.outcome = Some(outcome);
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        self.finished.notify_all();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Has someone woken when it is finished; false if it is.
+    fn watch(&self, waker: &Waker) -> bool {
+        let mut state = self.state.lock();
+        if !state.finished && !state.wakers.iter().any(|other| other.will_wake(waker)) {
+            state.wakers.push(waker.clone());
+        }
+        !state.finished
+    }
+}
+
+impl<R> State<R> {
+    fn take(&mut self) -> Outcome<R> {
+        let outcome = self.outcome.take();
+        outcome.expect("the outcome of a handle can be taken once")
+    }
+}
+
+/// That there will be an outcome: if the task is dropped without one, it was cancelled.
+pub(super) struct Promise<R>(Option<Arc<Shared<R>>>);
+
+impl<R> Promise<R> {
+    pub(super) fn new(shared: Arc<Shared<R>>) -> Self {
+        Self(Some(shared))
+    }
+
+    pub(super) fn keep(mut self, outcome: Option<Outcome<R>>) {
+        if let (Some(outcome), Some(shared)) = (outcome, self.0.take()) {
+            shared.set(outcome);
+        }
+    }
+}
+
+impl<R> Drop for Promise<R> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.take() {
+            shared.set(Err(TaskError::new(0, 0, Failure::Cancelled)));
+        }
+    }
+}

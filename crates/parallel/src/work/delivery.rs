@@ -1,0 +1,170 @@
+//! Results on their way to a caller who takes them as they come.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+#[cfg(feature = "stream")]
+use std::task::{Context, Poll};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::order::Order;
+use super::results::Run;
+use crate::error::BackendError;
+
+/// In which order results are handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handing {
+    /// That of the input.
+    InOrder,
+    /// As they come.
+    AsFinished,
+}
+
+/// Where results wait for their caller. How many there can be is bounded by the permits of the window.
+#[derive(Debug)]
+pub(super) struct Delivery<R> {
+    handing: Handing,
+    state: Mutex<State<R>>,
+    /// A result can be handed over, or there will be no more.
+    news: Condvar,
+}
+
+#[derive(Debug)]
+struct State<R> {
+    /// What is there of each index, and in order what cannot be handed over yet.
+    order: Order<Option<Run<R>>>,
+    /// The next index that comes out of `order`.
+    released: usize,
+    /// What can be handed over, with the first index of each.
+    out: VecDeque<(usize, Run<R>)>,
+    /// Of a caller who waits otherwise than by sleeping.
+    waker: Option<Waker>,
+    asleep: bool,
+    closed: bool,
+    error: Option<BackendError>,
+}
+
+impl<R> Delivery<R> {
+    pub(super) fn new(handing: Handing) -> Self {
+        Self {
+            handing,
+            state: Mutex::new(State {
+                order: Order::new(),
+                released: 0,
+                out: VecDeque::new(),
+                waker: None,
+                asleep: false,
+                closed: false,
+                error: None,
+            }),
+            news: Condvar::new(),
+        }
+    }
+
+    /// The outcomes of the tasks from `first` on. Gives them back if one of them was there before, or
+    /// nobody wants them any more.
+    pub(super) fn add(&self, first: usize, run: Run<R>) -> Option<Run<R>> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Some(run);
+        }
+        let len = run.len();
+        match self.handing {
+            Handing::InOrder => {
+                if let Err(run) = state.order.insert(first, len, Some(run)) {
+                    return run;
+                }
+            }
+            Handing::AsFinished => {
+                if state.order.insert(first, len, None).is_err() {
+                    return Some(run);
+                }
+                state.out.push_back((first, run));
+            }
+        }
+        while let Some(run) = state.order.pop() {
+            let first = state.released;
+            state.released = state.order.released();
+            if let Some(run) = run {
+                state.out.push_back((first, run));
+            }
+        }
+        if !state.out.is_empty() {
+            self.tell(state);
+        }
+        None
+    }
+
+    /// There will be no more, for this reason if it is no good one.
+    pub(super) fn close(&self, error: Option<BackendError>) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.closed = true;
+            state.error = error;
+        }
+        self.tell(state);
+    }
+
+    fn tell(&self, mut state: parking_lot::MutexGuard<'_, State<R>>) {
+        let (asleep, waker) = (state.asleep, state.waker.take());
+        drop(state);
+        if asleep {
+            self.news.notify_one();
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// What is handed over next. Sleeps until there is something; `None` when there will be no more.
+    pub(super) fn next(&self) -> Option<(usize, Run<R>)> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(next) = state.out.pop_front() {
+                return Some(next);
+            }
+            if state.closed {
+                return None;
+            }
+            state.asleep = true;
+            self.news.wait(&mut state);
+            state.asleep = false;
+        }
+    }
+
+    /// The same for a caller who is to be woken by its waker.
+    #[cfg(feature = "stream")]
+    pub(super) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<(usize, Run<R>)>> {
+        let mut state = self.state.lock();
+        if let Some(next) = state.out.pop_front() {
+            return Poll::Ready(Some(next));
+        }
+        if state.closed {
+            return Poll::Ready(None);
+        }
+        state.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// The indices below `end` that have no outcome.
+    pub(super) fn missing(&self, end: usize) -> Vec<usize> {
+        self.state.lock().order.missing(end)
+    }
+
+    /// How many tasks have an outcome, as do all before them.
+    pub(super) fn complete_up_to(&self) -> usize {
+        self.state.lock().released
+    }
+
+    /// What ended it too early, for the one who asks first.
+    pub(super) fn take_error(&self) -> Option<BackendError> {
+        self.state.lock().error.take()
+    }
+
+    /// Takes out what was not handed over, to drop it.
+    pub(super) fn clear(&self) -> impl Sized + use<R> {
+        let mut state = self.state.lock();
+        let order = std::mem::replace(&mut state.order, Order::new());
+        (order, std::mem::take(&mut state.out))
+    }
+}

@@ -1,0 +1,230 @@
+//! Tasks that were pulled from the input and that no lane has taken yet.
+//!
+//! ```text
+//!   input ──► the thread that pulls ──► ready ──► lanes
+//!               one at a time, with a permit        as many as make a batch, or what there is
+//! ```
+//!
+//! A stream has a thread of its own that pulls its input. So an input may wait, even for the results of the
+//! tasks that it gave before: what it gave is run meanwhile, and no lane is stuck in it.
+
+use std::collections::VecDeque;
+
+use std::thread::{self, Thread, ThreadId};
+
+use parking_lot::Mutex;
+
+use super::source::Batch;
+use super::stopping::Stopping;
+
+/// Where pulled tasks wait. How many there can be is bounded by the permits of the window.
+///
+/// A lane that finds none parks. Whoever stops the call from outside wakes it too, who knows nothing of
+/// the type of the tasks: hence no condition variable.
+pub(super) struct Feed<T> {
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    ready: VecDeque<T>,
+    /// The index of the first that is ready.
+    first: usize,
+    /// Tasks that a lane took and could not run.
+    returned: Vec<Batch<T>>,
+    /// Lanes that sleep and that nobody has woken yet.
+    hungry: Vec<Thread>,
+    /// Lanes that are woken when the call is stopped.
+    known: Vec<ThreadId>,
+    /// How many tasks came in, a panic of the input counted as one.
+    pulled: usize,
+    ended: bool,
+}
+
+/// What a lane gets.
+pub(super) enum Taken<T> {
+    Tasks(Batch<T>),
+    /// There are none now.
+    Later,
+    /// There will be none.
+    End,
+}
+
+impl<T> Feed<T> {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                ready: VecDeque::new(),
+                first: 0,
+                returned: Vec::new(),
+                hungry: Vec::new(),
+                known: Vec::new(),
+                pulled: 0,
+                ended: false,
+            }),
+        }
+    }
+
+    /// A task has been pulled. Gives it back if nobody wants it any more.
+    pub(super) fn push(&self, task: T) -> Result<(), T> {
+        let mut state = self.state.lock();
+        if state.ended {
+            return Err(task);
+        }
+        state.ready.push_back(task);
+        state.pulled += 1;
+        if let Some(lane) = state.hungry.pop() {
+            drop(state);
+            lane.unpark();
+        }
+        Ok(())
+    }
+
+    /// The input has ended, by a panic or not. The index that the task would have had in whose place it
+    /// panicked.
+    pub(super) fn end(&self, panicked: bool) -> usize {
+        let mut state = self.state.lock();
+        let index = state.pulled;
+        state.pulled += usize::from(panicked);
+        state.ended = true;
+        let hungry = std::mem::take(&mut state.hungry);
+        drop(state);
+        hungry.iter().for_each(Thread::unpark);
+        index
+    }
+
+    /// Nothing that waits shall be run. It is given to the caller, to drop it.
+    pub(super) fn clear(&self) -> impl Sized + use<T> {
+        self.end(false);
+        let mut state = self.state.lock();
+        let ready = std::mem::take(&mut state.ready);
+        state.first += ready.len();
+        (ready, std::mem::take(&mut state.returned))
+    }
+
+    /// Takes up to `n` tasks; `n` is told how many remain, if that is known. Waits for one if `wait`,
+    /// until it is stopped.
+    pub(super) fn take(
+        &self,
+        n: impl Fn(Option<usize>) -> usize,
+        wait: bool,
+        stopping: &Stopping,
+    ) -> Taken<T> {
+        loop {
+            let mut state = self.state.lock();
+            if stopping.stopped() {
+                return Taken::End;
+            }
+            if let Some(batch) = state.returned.pop() {
+                return Taken::Tasks(batch);
+            }
+            if !state.ready.is_empty() {
+                let remaining = state.ended.then_some(state.ready.len());
+                let n = n(remaining).min(state.ready.len());
+                let first = state.first;
+                state.first += n;
+                let tasks = state.ready.drain(..n).collect();
+                return Taken::Tasks(Batch { first, tasks });
+            }
+            if state.ended {
+                return Taken::End;
+            }
+            if !wait {
+                return Taken::Later;
+            }
+            let me = thread::current();
+            state.hungry.retain(|lane| lane.id() != me.id());
+            state.hungry.push(me.clone());
+            let known = state.known.contains(&me.id());
+            if !known {
+                state.known.push(me.id());
+            }
+            drop(state);
+            if !known {
+                stopping.on_stop(move || me.unpark());
+            }
+            // Returns at once if it was woken since.
+            thread::park();
+        }
+    }
+
+    pub(super) fn give_back(&self, batch: Batch<T>) {
+        let mut state = self.state.lock();
+        state.returned.push(batch);
+        if let Some(lane) = state.hungry.pop() {
+            drop(state);
+            lane.unpark();
+        }
+    }
+
+    pub(super) fn pulled(&self) -> usize {
+        self.state.lock().pulled
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.state.lock().ended
+    }
+
+    /// Whether there is nothing left to hand out, now and later.
+    pub(super) fn is_empty(&self) -> bool {
+        let state = self.state.lock();
+        state.ended && state.ready.is_empty() && state.returned.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(feed: &Feed<i32>, n: usize, wait: bool) -> Option<(usize, Vec<i32>)> {
+        match feed.take(|_| n, wait, &Stopping::default()) {
+            Taken::Tasks(batch) => Some((batch.first, batch.tasks)),
+            Taken::Later | Taken::End => None,
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_taken_without_waiting_for_more() {
+        let feed = Feed::new();
+        for task in 10..15 {
+            feed.push(task).unwrap();
+        }
+        assert_eq!(take(&feed, 3, true), Some((0, vec![10, 11, 12])));
+        assert_eq!(take(&feed, 3, true), Some((3, vec![13, 14])));
+        assert!(take(&feed, 3, false).is_none());
+        feed.give_back(Batch {
+            first: 3,
+            tasks: vec![13],
+        });
+        assert_eq!(feed.end(false), 5);
+        assert!(!feed.is_empty());
+        assert_eq!(take(&feed, 1, true), Some((3, vec![13])));
+        assert!(take(&feed, 3, true).is_none());
+        assert_eq!(feed.push(15), Err(15));
+    }
+
+    #[test]
+    fn each_task_wakes_a_lane_that_sleeps() {
+        let feed = Feed::new();
+        thread::scope(|scope| {
+            let lanes = [(); 3].map(|()| scope.spawn(|| take(&feed, 1, true)));
+            for task in 0..3 {
+                feed.push(task).unwrap();
+            }
+            let mut taken: Vec<_> = lanes.map(|lane| lane.join().unwrap().unwrap().0).into();
+            taken.sort_unstable();
+            assert_eq!(taken, [0, 1, 2]);
+        });
+    }
+
+    #[test]
+    fn who_stops_it_wakes_all_lanes() {
+        let (feed, stopping) = (Feed::<i32>::new(), Stopping::default());
+        thread::scope(|scope| {
+            let lanes = [(); 3].map(|()| scope.spawn(|| feed.take(|_| 1, true, &stopping)));
+            stopping.stop();
+            for lane in lanes {
+                assert!(matches!(lane.join().unwrap(), Taken::End));
+            }
+        });
+    }
+}

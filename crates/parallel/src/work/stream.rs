@@ -1,0 +1,243 @@
+//! Work whose results are handed over as they come: the side of the input, and that of the caller.
+
+#[cfg(feature = "stream")]
+use std::task::{Context, Poll};
+use std::vec;
+
+use super::results::Run;
+use super::{Input, Output, Work, incomplete};
+use crate::delayed::Task;
+use crate::error::{BackendError, Failure, Outcome, TaskError};
+use crate::panics;
+
+/// The thread that pulls takes so many permits at a time, if there are as many.
+const PERMITS: usize = 64;
+
+/// Where the number of permits is not fixed, so many are given back together.
+const GIVE_BACK: usize = 16;
+
+impl<T: Task> Work<'_, T> {
+    /// Pulls the whole input, each task as soon as there is a permit for it. For a thread of its own.
+    pub(crate) fn pull_all(&self, mut tasks: impl Iterator<Item = T>) {
+        let (Input::Feed(feed), Some(window)) = (&self.input, &self.window) else {
+            return;
+        };
+        let mut permits = 0;
+        let pulled = panics::catch(|| {
+            loop {
+                if permits == 0 {
+                    permits = window.acquire(PERMITS);
+                    if permits == 0 {
+                        return;
+                    }
+                }
+                let Some(task) = tasks.next() else { return };
+                permits -= 1;
+                if feed.push(task).is_err() {
+                    return;
+                }
+            }
+        });
+        let index = feed.end(pulled.is_err());
+        // The permit of the task that did not come goes to its failure, if it has one.
+        let used = usize::from(pulled.is_err());
+        window.release(permits.saturating_sub(used));
+        if let Err(panic) = pulled {
+            self.fail(TaskError::new(index, 0, panic.of_source()));
+        }
+        let _ = panics::catch(move || drop(tasks));
+    }
+
+    /// The backend is through: no more results will come.
+    pub(crate) fn close(&self, driven: Result<(), BackendError>) {
+        let (Input::Feed(feed), Output::Handed(delivery)) = (&self.input, &self.output) else {
+            return;
+        };
+        let (pulled, complete) = (feed.pulled(), delivery.complete_up_to());
+        let error = match driven {
+            _ if self.stopped() => None,
+            Err(error) => Some(error),
+            Ok(()) if complete < pulled || !feed.is_empty() => Some(incomplete(complete)),
+            Ok(()) => None,
+        };
+        // Before the rest of the input is given up, which would look like its end.
+        let end = pulled + usize::from(!feed.has_ended());
+        self.stop();
+        let _ = panics::catch(|| drop(feed.clear()));
+        if self.stopping.cancelled() {
+            for index in delivery.missing(end) {
+                let error = TaskError::new(index, 0, Failure::Cancelled);
+                drop(delivery.add(index, Run::Failure(error)));
+            }
+        }
+        delivery.close(error);
+    }
+
+    /// Nobody wants the results any more.
+    pub(crate) fn abandon(&self) {
+        self.stop();
+        if let (Input::Feed(feed), Output::Handed(delivery)) = (&self.input, &self.output) {
+            delivery.close(None);
+            let waiting = (feed.clear(), delivery.clear());
+            let _ = panics::catch(move || drop(waiting));
+        }
+    }
+}
+
+/// How far the caller has come in the results.
+#[derive(Debug)]
+pub(crate) struct Cursor<R> {
+    /// The index of the next of `values`.
+    next: usize,
+    values: vec::IntoIter<R>,
+    /// Handed over, and the permits not given back.
+    owed: usize,
+    /// The index behind the highest that was handed over.
+    end: usize,
+    /// Whether a result counts as handed over only when the next one is asked for.
+    once_through: bool,
+}
+
+impl<R> Cursor<R> {
+    /// Hands results over to someone who keeps them.
+    pub(crate) fn new() -> Self {
+        Self {
+            once_through: false,
+            next: 0,
+            values: Vec::new().into_iter(),
+            owed: 0,
+            end: 0,
+        }
+    }
+
+    /// Hands results over to someone who is through with each when he asks for the next.
+    pub(crate) fn new_once_through() -> Self {
+        Self {
+            once_through: true,
+            ..Self::new()
+        }
+    }
+
+    /// The next outcome and its index. Sleeps until there is one.
+    #[inline]
+    pub(crate) fn next<T: Task<Output = R>>(
+        &mut self,
+        work: &Work<'_, T>,
+    ) -> Option<(usize, Outcome<R>)> {
+        if let Some(next) = self.at_hand(work) {
+            return Some(next);
+        }
+        let Output::Handed(delivery) = &work.output else {
+            return None;
+        };
+        loop {
+            let (first, run) = match delivery.next() {
+                Some(next) => next,
+                None => return self.last(work),
+            };
+            if let Some(next) = self.unpack(work, first, run) {
+                return Some(next);
+            }
+        }
+    }
+
+    /// The same for a task of an asynchronous program.
+    #[cfg(feature = "stream")]
+    pub(crate) fn poll_next<T: Task<Output = R>>(
+        &mut self,
+        work: &Work<'_, T>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<(usize, Outcome<R>)>> {
+        if let Some(next) = self.at_hand(work) {
+            return Poll::Ready(Some(next));
+        }
+        let Output::Handed(delivery) = &work.output else {
+            return Poll::Ready(None);
+        };
+        loop {
+            let (first, run) = match delivery.poll_next(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(next)) => next,
+                Poll::Ready(None) => return Poll::Ready(self.last(work)),
+            };
+            if let Some(next) = self.unpack(work, first, run) {
+                return Poll::Ready(Some(next));
+            }
+        }
+    }
+
+    /// The next outcome of those that were taken together.
+    fn at_hand<T: Task<Output = R>>(&mut self, work: &Work<'_, T>) -> Option<(usize, Outcome<R>)> {
+        if self.once_through && work.permits_per_size.is_none() {
+            self.settle(work);
+        }
+        match self.values.next() {
+            Some(value) => {
+                let index = self.next;
+                self.next += 1;
+                self.hand_over(work, index);
+                Some((index, Ok(value)))
+            }
+            None => {
+                // Who waits lets the others go on.
+                self.settle(work);
+                None
+            }
+        }
+    }
+
+    fn unpack<T: Task<Output = R>>(
+        &mut self,
+        work: &Work<'_, T>,
+        first: usize,
+        run: Run<R>,
+    ) -> Option<(usize, Outcome<R>)> {
+        match run {
+            Run::Values(values) => {
+                self.next = first;
+                self.values = values.into_iter();
+                self.at_hand(work)
+            }
+            Run::Failure(error) => {
+                self.hand_over(work, first);
+                Some((first, Err(error)))
+            }
+        }
+    }
+
+    /// What stands for all that did not run, if the backend could not go on.
+    fn last<T: Task<Output = R>>(&self, work: &Work<'_, T>) -> Option<(usize, Outcome<R>)> {
+        let message = self.take_error(work)?.to_string();
+        let failure = Failure::Backend { message };
+        Some((self.end, Err(TaskError::new(self.end, 0, failure))))
+    }
+
+    /// Why the backend could not go on, for the one who asks first.
+    pub(crate) fn take_error<T: Task<Output = R>>(
+        &self,
+        work: &Work<'_, T>,
+    ) -> Option<BackendError> {
+        match &work.output {
+            Output::Handed(delivery) => delivery.take_error(),
+            Output::Kept(_) => None,
+        }
+    }
+
+    fn hand_over<T: Task<Output = R>>(&mut self, work: &Work<'_, T>, index: usize) {
+        self.end = self.end.max(index + 1);
+        self.owed += 1;
+        let exact = work.permits_per_size.is_none() && !self.once_through;
+        if self.owed >= GIVE_BACK || exact {
+            self.settle(work);
+        }
+    }
+
+    /// Gives back the permits of what was handed over.
+    fn settle<T: Task<Output = R>>(&mut self, work: &Work<'_, T>) {
+        if self.owed > 0
+            && let Some(window) = &work.window
+        {
+            window.release(std::mem::take(&mut self.owed));
+        }
+    }
+}
