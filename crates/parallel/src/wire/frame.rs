@@ -143,12 +143,22 @@ impl Inbox {
         // No overflow: a payload has less than 2^40 bytes.
         let end = begin + header.payload;
         if end > self.bytes.len() {
-            let missing = end - self.bytes.len();
-            self.bytes.reserve(missing.min(RESERVE));
+            self.make_room(end - self.bytes.len());
             return Ok(None);
         }
         self.start = end;
         Ok(Some((header, begin..end)))
+    }
+
+    /// Makes room for what is missing of a frame, or a part of it: by no more than came already, or
+    /// `RESERVE`. It is exact, since each time a vector is left to itself it doubles what it has, and by
+    /// that what was never sent.
+    fn make_room(&mut self, missing: usize) {
+        let room = missing.min(RESERVE.max(self.bytes.len()));
+        // Not for each piece that comes: the bytes may be moved every time.
+        if self.bytes.capacity() - self.bytes.len() < room / 2 {
+            self.bytes.reserve_exact(room);
+        }
     }
 
     /// The payload of the frame that was taken last.
