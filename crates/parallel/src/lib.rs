@@ -17,6 +17,11 @@ mod backend;
 mod batch_end;
 mod delayed;
 mod error;
+#[cfg(all(test, not(loom)))]
+mod fuzz;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod jobs;
 mod panics;
 mod parallel;

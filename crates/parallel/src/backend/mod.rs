@@ -16,6 +16,8 @@ use crate::work::Work;
 
 #[cfg(target_os = "linux")]
 pub use self::processes::Processes;
+#[cfg(all(target_os = "linux", any(test, fuzzing), not(loom)))]
+pub(crate) use self::processes::hostile_ring;
 #[cfg(all(target_os = "linux", feature = "explicit-init"))]
 pub use self::processes::init;
 pub use self::sequential::Sequential;

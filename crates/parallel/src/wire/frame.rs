@@ -44,7 +44,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Task,
         Self::TaskTell,
         Self::TaskLast,
@@ -115,7 +115,7 @@ pub(crate) struct Inbox {
 const KEEP: usize = 1 << 20;
 
 /// Room is made for this much of an announced payload at a time.
-const RESERVE: usize = 1 << 24;
+pub(crate) const RESERVE: usize = 1 << 24;
 
 impl Inbox {
     /// Where new bytes are appended.
@@ -148,6 +148,12 @@ impl Inbox {
         }
         self.start = end;
         Ok(Some((header, begin..end)))
+    }
+
+    /// For how many bytes room has been made.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// Makes room for what is missing of a frame, or a part of it: by no more than came already, or

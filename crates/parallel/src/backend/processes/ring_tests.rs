@@ -127,40 +127,13 @@ mod loom {
 
 #[cfg(not(loom))]
 mod plain {
+    use super::fuzz::Memory;
     use super::*;
     use proptest::prelude::*;
-    use std::cell::RefCell;
     use std::rc::Rc;
 
-    #[derive(Debug)]
-    struct Memory {
-        positions: Positions,
-        bytes: RefCell<Vec<u8>>,
-    }
-
-    impl Storage for Rc<Memory> {
-        fn positions(&self) -> &Positions {
-            &self.positions
-        }
-
-        fn capacity(&self) -> usize {
-            self.bytes.borrow().len()
-        }
-
-        fn copy_in(&self, offset: usize, bytes: &[u8]) {
-            self.bytes.borrow_mut()[offset..offset + bytes.len()].copy_from_slice(bytes);
-        }
-
-        fn copy_out(&self, offset: usize, len: usize, into: &mut Vec<u8>) {
-            into.extend_from_slice(&self.bytes.borrow()[offset..offset + len]);
-        }
-    }
-
     fn ring(capacity: usize) -> (Rc<Memory>, Producer<Rc<Memory>>, Consumer<Rc<Memory>>) {
-        let memory = Rc::new(Memory {
-            positions: Positions::default(),
-            bytes: RefCell::new(vec![0; capacity]),
-        });
+        let memory = Memory::new(capacity);
         let ends = (
             Producer::new(Rc::clone(&memory)),
             Consumer::new(Rc::clone(&memory)),
