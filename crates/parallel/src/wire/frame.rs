@@ -232,7 +232,7 @@ mod tests {
             while let Ok(Some((_, range))) = inbox.next() {
                 prop_assert!(inbox.payload(range).len() <= bytes.len());
             }
-            prop_assert!(inbox.bytes.capacity() <= bytes.len() * 2 + RESERVE);
+            prop_assert!(inbox.capacity() <= bytes.len() * 2 + RESERVE);
         }
     }
 }

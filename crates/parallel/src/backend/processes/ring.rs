@@ -178,4 +178,4 @@ pub(super) mod fuzz;
 
 #[cfg(test)]
 #[path = "ring_tests.rs"]
-mod tests;
+pub(super) mod tests;
