@@ -154,3 +154,18 @@ pub(crate) fn root() -> &'static Path {
         .nth(2)
         .expect("this crate is in crates/xtask")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_must_run_tests_fails_without_any() {
+        let prints = |text| Step::new("tests", "echo", text).must_run_tests().run();
+        assert_eq!(prints("running 2 tests"), Ok(()));
+        assert_eq!(prints("running 0 tests"), Err("no test was run".to_owned()));
+        assert_eq!(prints("test result: ok."), prints("running 0 tests"));
+        let fails = Step::new("tests", "false", "").must_run_tests().run();
+        assert_eq!(fails, Err("exit status: 1".to_owned()));
+    }
+}
