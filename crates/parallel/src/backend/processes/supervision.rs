@@ -79,8 +79,17 @@ where
     fn bury(&mut self, process: &mut Process, started: u64, ended: Ended) -> Option<ExitStatus> {
         let status = process.end();
         let _ = self.receive_from(process);
-        if started > self.received
-            && self.sent > 0
+        let unanswered = self.unanswered(started);
+        // All but the last of them have run to their end, and must not run again. A worker whose
+        // answers can be read leaves none of these.
+        for _ in 1..unanswered {
+            if let Some((queued, history)) = self.remove(0) {
+                let (signal, code) = (None, None);
+                let failure = Failure::Died { signal, code };
+                self.fail(queued, history.len() + 1, failure, history);
+            }
+        }
+        if unanswered > 0
             && let Some((culprit, mut history)) = self.remove(0)
         {
             let known = status.filter(|_| matches!(ended, Ended::ByItself));
@@ -103,6 +112,13 @@ where
         status
     }
 
+    /// How many of the tasks that were sent have started, so many having started in all, and have no
+    /// outcome.
+    fn unanswered(&self, started: u64) -> usize {
+        let unanswered = started.saturating_sub(self.received);
+        usize::try_from(unanswered).map_or(self.sent, |unanswered| unanswered.min(self.sent))
+    }
+
     /// Nothing more starts. What runs may end in a short time; then its worker is killed.
     pub(super) fn wind_up(&mut self) {
         let Some(process) = &mut self.process else {
@@ -110,8 +126,7 @@ where
         };
         let started = process.next_generation();
         // Of those that started, the last one may be running; the others' results are on their way.
-        let begun = usize::try_from(started.saturating_sub(self.received)).unwrap_or(usize::MAX);
-        self.sent = self.sent.min(begun);
+        self.sent = self.unanswered(started);
         self.queue.drain(self.sent..).for_each(discard);
         let end = frame_end(&self.outbox, self.written);
         self.outbox.truncate(end);
