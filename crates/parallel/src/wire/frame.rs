@@ -32,8 +32,7 @@ pub(crate) enum Kind {
     Exit = 4,
     /// To the worker, before all tasks: what to do first. The word is an entry point.
     Begin = 5,
-    /// To the parent: a task's result. After a `TaskLast` the word is the batch's run time in
-    /// nanoseconds.
+    /// To the parent: a task's result. For the word see [`answer`].
     Done = 17,
     /// To the parent: a task's failure, encoded. The word as for `Done`.
     Failed = 18,
@@ -59,6 +58,19 @@ impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
     }
+}
+
+/// The word of an answer: which one it is since the worker came up, so that none counts twice, and after
+/// a `TaskLast` the batch's run time in nanoseconds. Of both there is as much as fits: the number begins
+/// again at 0, and no time is longer than three days.
+pub(crate) fn answer(number: u16, nanos: u64) -> u64 {
+    u64::from(number) | nanos.min(u64::MAX >> 16) << 16
+}
+
+/// The number of an answer and the run time, of its word.
+pub(crate) fn split_answer(word: u64) -> (u16, u64) {
+    // Exact: these are the low bits.
+    (word as u16, word >> 16)
 }
 
 /// What stands before a payload.

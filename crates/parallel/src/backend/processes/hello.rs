@@ -14,7 +14,7 @@ use rustix::net::{
 pub(super) const MARK: &str = "PARALLEL_WORKER";
 
 /// Changes with everything that the two sides must agree on.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// The version, the shares, and whether it is timed.
 const BYTES: usize = 24;
