@@ -13,6 +13,7 @@ fn here() -> Here {
 
 mod deaths;
 mod initializers;
+mod nonsense;
 mod timeouts;
 mod travel;
 mod workers;
