@@ -19,6 +19,11 @@ mod cancel;
 mod current;
 mod delayed;
 mod error;
+#[cfg(all(test, not(loom)))]
+mod fuzz;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod jobs;
 mod observe;
 mod panics;

@@ -21,6 +21,7 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
         ),
         // Another configuration of every crate: beside the rest, it would have all of it built again.
         Step::cargo("model checks", "test -p parallel --lib --release loom")
+            .must_run_tests()
             .env("RUSTFLAGS", "--cfg loom")
             .env(
                 "CARGO_TARGET_DIR",
@@ -33,7 +34,7 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
         ),
     ];
     let built = target.join("release");
-    for example in examples()? {
+    for example in programs_in("examples")? {
         let program = built.join("examples").join(&example);
         steps.push(Step::new(format!("example {example}"), program, ""));
     }
@@ -60,10 +61,10 @@ pub(crate) fn docs() -> Vec<Step> {
     ]
 }
 
-/// The names of the programs in `examples/`. One that no manifest lists is not built, so running it
-/// fails.
-fn examples() -> Result<Vec<String>, String> {
-    let folder = root().join("examples");
+/// The names of the programs in a folder, one for each source file. One that no manifest lists is not
+/// built, so running it fails.
+pub(crate) fn programs_in(folder: &str) -> Result<Vec<String>, String> {
+    let folder = root().join(folder);
     let cannot_read = |error| format!("cannot read {}: {error}", folder.display());
     let mut names = Vec::new();
     for entry in folder.read_dir().map_err(cannot_read)? {
@@ -79,7 +80,7 @@ fn examples() -> Result<Vec<String>, String> {
 }
 
 /// Where cargo puts what it builds: this program is in `<target>/debug`.
-fn target_dir() -> Result<PathBuf, String> {
+pub(crate) fn target_dir() -> Result<PathBuf, String> {
     let here = std::env::current_exe().map_err(|error| format!("cannot find myself: {error}"))?;
     let target = here.ancestors().nth(2);
     target

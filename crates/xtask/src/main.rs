@@ -1,6 +1,7 @@
-//! The chores of this workspace: `cargo xtask test | bench | docs`.
+//! The chores of this workspace: `cargo xtask test | fuzz | bench | docs`.
 
 mod chores;
+mod fuzz;
 mod step;
 
 use std::process::ExitCode;
@@ -9,6 +10,8 @@ const USAGE: &str = "\
 usage: cargo xtask <chore>
 
   test     everything that must hold before a change is accepted
+  fuzz     [--seconds N] feeds the library what a broken worker might send, 20 seconds
+           for each of the targets unless told otherwise; needs a C++ compiler
   bench    the benchmarks; what follows goes to `cargo bench -p bench`
   docs     the reference (cargo doc) and the book (mdbook)";
 
@@ -17,6 +20,10 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let steps = match arguments.as_slice() {
         ["test"] => chores::test(),
+        ["fuzz"] => fuzz::fuzz(fuzz::SECONDS),
+        ["fuzz", "--seconds", seconds] if seconds.parse::<u32>().is_ok_and(|n| n > 0) => {
+            fuzz::fuzz(seconds)
+        }
         ["bench", options @ ..] => Ok(vec![chores::bench(options)]),
         ["docs"] => Ok(chores::docs()),
         _ => {

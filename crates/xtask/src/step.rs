@@ -1,9 +1,9 @@
 //! One command of a chore: run, timed, and told in a form that can be repeated.
 
 use std::fmt;
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// A command with a name.
@@ -14,6 +14,8 @@ pub(crate) struct Step {
     environment: Vec<(&'static str, String)>,
     /// What to do when the program is not there.
     missing: Option<&'static str>,
+    /// Whether it fails if it runs no test.
+    must_run_tests: bool,
 }
 
 impl Step {
@@ -29,6 +31,7 @@ impl Step {
             arguments: arguments.split_whitespace().map(String::from).collect(),
             environment: Vec::new(),
             missing: None,
+            must_run_tests: false,
         }
     }
 
@@ -53,19 +56,31 @@ impl Step {
         self
     }
 
+    /// For `cargo test`, which is content with a filter that matches nothing.
+    pub(crate) fn must_run_tests(mut self) -> Self {
+        self.must_run_tests = true;
+        self
+    }
+
     fn run(&self) -> Result<(), String> {
-        let status = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .args(&self.arguments)
             .envs(
                 self.environment
                     .iter()
                     .map(|(variable, value)| (variable, value)),
             )
-            .current_dir(root())
-            .status();
-        match (status, self.missing) {
-            (Ok(status), _) if status.success() => Ok(()),
-            (Ok(status), _) => Err(status.to_string()),
+            .current_dir(root());
+        let ended = if self.must_run_tests {
+            run_tests(&mut command)
+        } else {
+            command.status().map(|status| (status, true))
+        };
+        match (ended, self.missing) {
+            (Ok((status, true)), _) if status.success() => Ok(()),
+            (Ok((status, false)), _) if status.success() => Err("no test was run".to_owned()),
+            (Ok((status, _)), _) => Err(status.to_string()),
             (Err(error), Some(advice)) if error.kind() == io::ErrorKind::NotFound => Err(format!(
                 "{} is not installed: {advice}",
                 self.program.display()
@@ -73,6 +88,20 @@ impl Step {
             (Err(error), _) => Err(format!("cannot start {}: {error}", self.program.display())),
         }
     }
+}
+
+/// Passes on what the command prints; how it ended, and whether that tells of a test.
+fn run_tests(command: &mut Command) -> io::Result<(ExitStatus, bool)> {
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut any = false;
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            println!("{line}");
+            any |= line.starts_with("running ") && !line.starts_with("running 0 ");
+        }
+    }
+    Ok((child.wait()?, any))
 }
 
 /// The command as a shell takes it, from the root of the workspace.
@@ -124,4 +153,19 @@ pub(crate) fn root() -> &'static Path {
     here.ancestors()
         .nth(2)
         .expect("this crate is in crates/xtask")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_must_run_tests_fails_without_any() {
+        let prints = |text| Step::new("tests", "echo", text).must_run_tests().run();
+        assert_eq!(prints("running 2 tests"), Ok(()));
+        assert_eq!(prints("running 0 tests"), Err("no test was run".to_owned()));
+        assert_eq!(prints("test result: ok."), prints("running 0 tests"));
+        let fails = Step::new("tests", "false", "").must_run_tests().run();
+        assert_eq!(fails, Err("exit status: 1".to_owned()));
+    }
 }

@@ -14,6 +14,8 @@ use crate::delayed::Task;
 use crate::error::BackendError;
 use crate::work::Work;
 
+#[cfg(all(target_os = "linux", any(test, fuzzing), not(loom)))]
+pub(crate) use self::processes::hostile_ring;
 #[cfg(all(target_os = "linux", feature = "explicit-init"))]
 pub use self::processes::init;
 #[cfg(target_os = "linux")]

@@ -34,8 +34,7 @@ pub(crate) enum Kind {
     Begin = 5,
     /// To the worker: which task comes next, as [`At`] says. Those behind it are counted on from there.
     At = 6,
-    /// To the parent: a task's result. After a `TaskLast` the word is the batch's run time in
-    /// nanoseconds.
+    /// To the parent: a task's result. For the word see [`answer`].
     Done = 17,
     /// To the parent: a task's failure, encoded. The word as for `Done`.
     Failed = 18,
@@ -46,7 +45,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Task,
         Self::TaskTell,
         Self::TaskLast,
@@ -106,6 +105,19 @@ impl At {
     }
 }
 
+/// The word of an answer: which one it is since the worker came up, so that none counts twice, and after
+/// a `TaskLast` the batch's run time in nanoseconds. Of both there is as much as fits: the number begins
+/// again at 0, and no time is longer than three days.
+pub(crate) fn answer(number: u16, nanos: u64) -> u64 {
+    u64::from(number) | nanos.min(u64::MAX >> 16) << 16
+}
+
+/// The number of an answer and the run time, of its word.
+pub(crate) fn split_answer(word: u64) -> (u16, u64) {
+    // Exact: these are the low bits.
+    (word as u16, word >> 16)
+}
+
 /// What stands before a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -160,7 +172,7 @@ pub(crate) struct Inbox {
 const KEEP: usize = 1 << 20;
 
 /// Room is made for this much of an announced payload at a time.
-const RESERVE: usize = 1 << 24;
+pub(crate) const RESERVE: usize = 1 << 24;
 
 impl Inbox {
     /// Where new bytes are appended.
@@ -188,12 +200,28 @@ impl Inbox {
         // No overflow: a payload has less than 2^40 bytes.
         let end = begin + header.payload;
         if end > self.bytes.len() {
-            let missing = end - self.bytes.len();
-            self.bytes.reserve(missing.min(RESERVE));
+            self.make_room(end - self.bytes.len());
             return Ok(None);
         }
         self.start = end;
         Ok(Some((header, begin..end)))
+    }
+
+    /// For how many bytes room has been made.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Makes room for what is missing of a frame, or a part of it: by no more than came already, or
+    /// `RESERVE`. It is exact, since each time a vector is left to itself it doubles what it has, and by
+    /// that what was never sent.
+    fn make_room(&mut self, missing: usize) {
+        let room = missing.min(RESERVE.max(self.bytes.len()));
+        // Not for each piece that comes: the bytes may be moved every time.
+        if self.bytes.capacity() - self.bytes.len() < room / 2 {
+            self.bytes.reserve_exact(room);
+        }
     }
 
     /// The payload of the frame that was taken last.
@@ -267,7 +295,7 @@ mod tests {
             while let Ok(Some((_, range))) = inbox.next() {
                 prop_assert!(inbox.payload(range).len() <= bytes.len());
             }
-            prop_assert!(inbox.bytes.capacity() <= bytes.len() * 2 + RESERVE);
+            prop_assert!(inbox.capacity() <= bytes.len() * 2 + RESERVE);
         }
     }
 }

@@ -19,6 +19,7 @@ fn parallel(n_jobs: i32) -> parallel::Parallel<Here> {
 
 mod deaths;
 mod initializers;
+mod nonsense;
 mod numbers;
 mod output;
 mod resources;

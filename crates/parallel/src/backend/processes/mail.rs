@@ -7,7 +7,7 @@ use super::process::Process;
 use super::ring::Corrupt;
 use crate::delayed::Portable;
 use crate::error::Failure;
-use crate::wire::frame::{At, Garbled, HEADER, Header, Kind, MAX_PAYLOAD};
+use crate::wire::frame::{At, Garbled, HEADER, Header, Kind, MAX_PAYLOAD, split_answer};
 use crate::{panics, wire};
 
 /// So much is encoded at a time: room for a whole ring is not needed before the worker has begun.
@@ -158,6 +158,7 @@ where
         let any = process.link.read(process.inbox.space())? > 0;
         while let Some((header, range)) = process.inbox.next()? {
             match header.kind {
+                Kind::Begun | Kind::Unfit if !process.beginning => return Err(Useless::Mad),
                 Kind::Begun => {
                     process.beginning = false;
                     continue;
@@ -166,20 +167,24 @@ where
                     let failure = wire::decode(process.inbox.payload(range));
                     return Err(failure.map_or(Useless::Mad, Useless::Unfit));
                 }
-                _ if header.generation != self.generation || self.sent == 0 => {
-                    return Err(Useless::Mad);
-                }
                 _ => {}
             }
-            self.outcome(header, process.inbox.payload(range))?;
+            let (number, nanos) = split_answer(header.word);
+            // Exact but for what the worker leaves out too.
+            let next = process.answered as u16;
+            if header.generation != self.generation || number != next || self.sent == 0 {
+                return Err(Useless::Mad);
+            }
+            let run_time = Duration::from_nanos(nanos);
+            self.outcome(header.kind, run_time, process.inbox.payload(range))?;
             process.answered += 1;
         }
         Ok(any)
     }
 
     /// Takes in what came of the first task in the queue.
-    fn outcome(&mut self, header: Header, payload: &[u8]) -> Result<(), Useless> {
-        let decoded = match header.kind {
+    fn outcome(&mut self, kind: Kind, run_time: Duration, payload: &[u8]) -> Result<(), Useless> {
+        let decoded = match kind {
             Kind::Done => panics::catch(|| T::decode(payload)).unwrap_or_else(|p| Err(p.of_task())),
             Kind::Failed => Err(wire::decode::<Failure>(payload).map_err(|_| Useless::Mad)?),
             _ => return Err(Useless::Mad),
@@ -189,7 +194,6 @@ where
         self.of_batch += 1;
         self.barren = 0;
         if queued.kind == Kind::TaskLast {
-            let run_time = Duration::from_nanos(header.word);
             self.ahead = run_time < AHEAD;
             self.work.measured(self.of_batch, run_time);
             self.of_batch = 0;

@@ -251,6 +251,10 @@ impl Storage for Ring {
     }
 }
 
+#[cfg(all(test, loom))]
+#[path = "handover_tests.rs"]
+mod handover_loom;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -67,6 +67,8 @@ use crate::error::BackendError;
 use crate::pool::Pool;
 use crate::work::Work;
 
+#[cfg(all(any(test, fuzzing), not(loom)))]
+pub(crate) use self::ring::fuzz::hostile_ring;
 #[cfg(feature = "explicit-init")]
 pub use self::start::init;
 

@@ -172,6 +172,10 @@ pub(super) fn must_ring(for_peer: &AtomicU32, events: u32) -> bool {
     for_peer.load(Ordering::Relaxed) & events != 0 && for_peer.swap(0, Ordering::AcqRel) != 0
 }
 
+#[cfg(all(any(test, fuzzing), not(loom)))]
+#[path = "ring_fuzz.rs"]
+pub(super) mod fuzz;
+
 #[cfg(test)]
 #[path = "ring_tests.rs"]
-mod tests;
+pub(super) mod tests;

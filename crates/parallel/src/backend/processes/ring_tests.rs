@@ -1,19 +1,29 @@
 use super::*;
 
 #[cfg(loom)]
-mod loom {
+pub(in crate::backend::processes) mod loom {
     use super::*;
     use crate::sync::{Arc, Condvar, Mutex, lock, thread, wait};
     use ::loom::cell::UnsafeCell;
     use ::loom::model::Builder;
 
-    /// Two bytes, so that the producer meets a full ring. loom tells when both sides touch a cell at
-    /// the same time.
-    struct Memory {
+    /// loom tells when both sides touch a cell at the same time.
+    pub(in crate::backend::processes) struct Memory {
         positions: Positions,
-        cells: [UnsafeCell<u8>; 2],
-        consumer_wish: AtomicU32,
+        cells: Vec<UnsafeCell<u8>>,
+        pub(in crate::backend::processes) consumer_wish: AtomicU32,
         producer_wish: AtomicU32,
+    }
+
+    impl Memory {
+        pub(in crate::backend::processes) fn new(capacity: usize) -> Arc<Self> {
+            Arc::new(Self {
+                positions: Positions::default(),
+                cells: (0..capacity).map(|_| UnsafeCell::new(0)).collect(),
+                consumer_wish: AtomicU32::new(0),
+                producer_wish: AtomicU32::new(0),
+            })
+        }
     }
 
     impl Storage for Arc<Memory> {
@@ -47,18 +57,18 @@ mod loom {
 
     /// A pipe with bytes in it, as far as a sleeper can tell.
     #[derive(Default)]
-    struct Bell {
+    pub(in crate::backend::processes) struct Bell {
         rung: Mutex<u32>,
         heard: Condvar,
     }
 
     impl Bell {
-        fn ring(&self) {
+        pub(in crate::backend::processes) fn ring(&self) {
             *lock(&self.rung) += 1;
             self.heard.notify_one();
         }
 
-        fn listen(&self) {
+        pub(in crate::backend::processes) fn listen(&self) {
             let mut rung = lock(&self.rung);
             while *rung == 0 {
                 rung = wait(&self.heard, rung);
@@ -74,12 +84,8 @@ mod loom {
         let mut builder = Builder::new();
         builder.preemption_bound = Some(5);
         builder.check(|| {
-            let memory = Arc::new(Memory {
-                positions: Positions::default(),
-                cells: [UnsafeCell::new(0), UnsafeCell::new(0)],
-                consumer_wish: AtomicU32::new(0),
-                producer_wish: AtomicU32::new(0),
-            });
+            // Two bytes, so that the producer meets a full ring.
+            let memory = Memory::new(2);
             let (to_consumer, to_producer) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
             let consumer = {
                 let memory = Arc::clone(&memory);
@@ -127,40 +133,13 @@ mod loom {
 
 #[cfg(not(loom))]
 mod plain {
+    use super::fuzz::Memory;
     use super::*;
     use proptest::prelude::*;
-    use std::cell::RefCell;
     use std::rc::Rc;
 
-    #[derive(Debug)]
-    struct Memory {
-        positions: Positions,
-        bytes: RefCell<Vec<u8>>,
-    }
-
-    impl Storage for Rc<Memory> {
-        fn positions(&self) -> &Positions {
-            &self.positions
-        }
-
-        fn capacity(&self) -> usize {
-            self.bytes.borrow().len()
-        }
-
-        fn copy_in(&self, offset: usize, bytes: &[u8]) {
-            self.bytes.borrow_mut()[offset..offset + bytes.len()].copy_from_slice(bytes);
-        }
-
-        fn copy_out(&self, offset: usize, len: usize, into: &mut Vec<u8>) {
-            into.extend_from_slice(&self.bytes.borrow()[offset..offset + len]);
-        }
-    }
-
     fn ring(capacity: usize) -> (Rc<Memory>, Producer<Rc<Memory>>, Consumer<Rc<Memory>>) {
-        let memory = Rc::new(Memory {
-            positions: Positions::default(),
-            bytes: RefCell::new(vec![0; capacity]),
-        });
+        let memory = Memory::new(capacity);
         let ends = (
             Producer::new(Rc::clone(&memory)),
             Consumer::new(Rc::clone(&memory)),

@@ -88,9 +88,23 @@ where
         process.printed.read_rest(process.number, tell);
         let _ = self.receive_from(process);
         let out_of_memory = self.out_of_memory(process, status);
+        let unanswered = self.unanswered(started);
+        // All but the last of them have run to their end, and must not run again. A worker whose
+        // answers can be read leaves none of these.
+        for _ in 1..unanswered {
+            if let Some(mut queued) = self.remove(0) {
+                let history = std::mem::take(&mut queued.history);
+                let failure = Failure::Died {
+                    signal: None,
+                    code: None,
+                    oom_likely: false,
+                    last_words: String::new(),
+                };
+                self.fail(queued, history.len() + 1, failure, history);
+            }
+        }
         // To take a task in takes memory, before the task has started.
-        if (started > self.received || out_of_memory)
-            && self.sent > 0
+        if (unanswered > 0 || out_of_memory && self.sent > 0)
             && let Some(culprit) = self.remove(0)
         {
             let known = status.filter(|_| matches!(ended, Ended::ByItself));
@@ -122,6 +136,13 @@ where
         self.limits.memory.is_some() && aborted && says_so()
     }
 
+    /// How many of the tasks that were sent have started, so many having started in all, and have no
+    /// outcome.
+    fn unanswered(&self, started: u64) -> usize {
+        let unanswered = started.saturating_sub(self.received);
+        usize::try_from(unanswered).map_or(self.sent, |unanswered| unanswered.min(self.sent))
+    }
+
     /// Nothing more starts. What runs may end in a short time; then its worker is killed.
     pub(super) fn wind_up(&mut self) {
         let Some(process) = &mut self.process else {
@@ -129,8 +150,7 @@ where
         };
         let started = process.next_generation();
         // Of those that started, the last one may be running; the others' results are on their way.
-        let begun = usize::try_from(started.saturating_sub(self.received)).unwrap_or(usize::MAX);
-        self.sent = self.sent.min(begun);
+        self.sent = self.unanswered(started);
         self.queue.drain(self.sent..).for_each(discard);
         let end = frame_end(&self.outbox, self.written);
         self.outbox.truncate(end);

@@ -23,7 +23,7 @@ use super::start;
 use crate::batch_end::Batches;
 use crate::current::{Here, Stop};
 use crate::error::Failure;
-use crate::wire::frame::{At, HEADER, Header, Inbox, Kind, MAX_PAYLOAD};
+use crate::wire::frame::{At, HEADER, Header, Inbox, Kind, MAX_PAYLOAD, answer};
 use crate::{jobs, panics, wire};
 
 /// A buffer that has room for more than this gives it back after use.
@@ -152,6 +152,8 @@ struct Worker {
     inbox: Inbox,
     /// The frame that is being made.
     frame: Vec<u8>,
+    /// The number of the next answer.
+    answers: u16,
     /// When the first task of this batch started, put off by the time since in which it waited.
     batch_start: Option<Instant>,
     batches: Batches,
@@ -190,6 +192,7 @@ impl Worker {
             image: Image::of_this_process(),
             inbox: Inbox::default(),
             frame: Vec::new(),
+            answers: 0,
             batch_start: None,
             batches: Batches::begin(),
         }
@@ -269,10 +272,10 @@ impl Worker {
             // What is printed without a line feed has its task too.
             flush();
         }
-        let mut word = 0;
+        let mut run_time = 0;
         if task.kind == Kind::TaskLast {
             let nanos = batch_start.elapsed().as_nanos().max(1);
-            word = u64::try_from(nanos).unwrap_or(u64::MAX);
+            run_time = u64::try_from(nanos).unwrap_or(u64::MAX);
             self.batch_start = None;
             self.end_batch();
         }
@@ -280,8 +283,9 @@ impl Worker {
             kind,
             generation: task.generation,
             payload: self.frame.len() - HEADER,
-            word,
+            word: answer(self.answers, run_time),
         };
+        self.answers = self.answers.wrapping_add(1);
         self.send(header)?;
         // A failure may end the call: the sooner the better.
         if task.kind != Kind::Task || kind == Kind::Failed {
