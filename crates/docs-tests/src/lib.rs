@@ -19,14 +19,17 @@ pages! {
     introduction: "../../../docs/src/introduction.md",
     running_tasks: "../../../docs/src/running-tasks.md",
     processes: "../../../docs/src/processes.md",
+    trouble: "../../../docs/src/trouble.md",
     writing_a_backend: "../../../docs/src/writing-a-backend.md",
     architecture: "../../../docs/src/architecture.md",
+    worker_life: "../../../docs/src/worker-life.md",
     decisions: "../../../docs/src/decisions.md",
 }
 
 #[cfg(test)]
 mod tests {
     use super::PAGES;
+    use std::collections::BTreeSet;
     use std::fs::{read_dir, read_to_string};
     use std::path::Path;
 
@@ -61,6 +64,48 @@ mod tests {
             unlisted.is_empty(),
             "the table is not right about {unlisted:?}"
         );
+    }
+
+    #[test]
+    fn the_tests_that_the_book_names_exist() {
+        let chapter = include_str!("../../../docs/src/worker-life.md");
+        let (_, promises) = chapter.split_once("\n## Promises\n").unwrap();
+        let tests = tests();
+        let rows = promises.lines().filter(|line| line.starts_with('|'));
+        let mut promised = 0;
+        for row in rows.skip(2) {
+            let cell = row.trim_matches('|').rsplit('|').next().unwrap();
+            let mut names = cell.split('`').skip(1).step_by(2).peekable();
+            assert!(names.peek().is_some(), "nothing holds this: {row}");
+            // Files and folders may stand for what is in them.
+            for name in names.filter(|name| !name.contains(['.', '/'])) {
+                assert!(tests.contains(name), "there is no test {name}: {row}");
+                promised += 1;
+            }
+        }
+        assert!(promised > 0, "the table is gone");
+    }
+
+    /// The names of the library's tests.
+    fn tests() -> BTreeSet<String> {
+        let library = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../parallel"));
+        let mut tests = BTreeSet::new();
+        let mut read = |file: &Path| {
+            let source = read_to_string(file).unwrap();
+            for behind in source.split("#[test]").skip(1) {
+                let name = behind
+                    .split_once("fn ")
+                    .and_then(|(_, name)| name.split_once('('));
+                tests.extend(name.map(|(name, _)| name.to_owned()));
+            }
+            // Those that are no functions with an attribute but texts in a list.
+            if file.ends_with("tests/program/main.rs") {
+                tests.extend(source.split('"').skip(1).step_by(2).map(str::to_owned));
+            }
+        };
+        visit(&library.join("src"), &mut read);
+        visit(&library.join("tests"), &mut read);
+        tests
     }
 
     fn visit(folder: &Path, see: &mut impl FnMut(&Path)) {
