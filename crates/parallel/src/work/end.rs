@@ -53,6 +53,8 @@ impl<T: Task> Work<'_, T> {
             }
         }
         let error = match driven {
+            // A task's failure comes first.
+            Err(error) if !cancelled && !results.has_failed() => Some(error),
             _ if stopped => None,
             Err(error) => Some(error),
             Ok(()) => {

@@ -86,6 +86,10 @@ impl<R> Results<R> {
         }
     }
 
+    pub(super) fn has_failed(&self) -> bool {
+        self.first_failure.is_some()
+    }
+
     /// How many tasks have an outcome, as do all before them.
     pub(super) fn complete_up_to(&self) -> usize {
         self.order.released()

@@ -55,6 +55,7 @@ impl<T: Task> Work<'_, T> {
         };
         let (pulled, complete) = (feed.pulled(), delivery.complete_up_to());
         let error = match driven {
+            Err(error) if !self.stopping.cancelled() => Some(error),
             _ if self.stopped() => None,
             Err(error) => Some(error),
             Ok(()) if complete < pulled || !feed.is_empty() => Some(incomplete(complete)),

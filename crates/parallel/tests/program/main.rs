@@ -31,6 +31,10 @@ const TESTS: &[Named] = &[
         "workers_of_workers_die_with_the_outermost_parent",
         parent::workers_of_workers_die_with_the_outermost_parent,
     ),
+    (
+        "what_tasks_left_behind_goes_with_the_program",
+        parent::what_tasks_left_behind_goes_with_the_program,
+    ),
     ("a_call_leaves_nothing", || {
         stage::play_apart("leave_nothing");
     }),
@@ -65,6 +69,7 @@ const TESTS: &[Named] = &[
 const ROLES: &[Named] = &[
     ("count_cpus", parent::count_cpus),
     ("start_workers_and_wait", parent::start_workers_and_wait),
+    ("leave_a_process_and_exit", parent::leave_a_process_and_exit),
     (
         "start_nested_workers_and_wait",
         parent::start_nested_workers_and_wait,

@@ -22,6 +22,38 @@ pub fn start_workers_and_wait() {
     parallel.run((0..3).map(|i| delayed(settle, i))).unwrap();
 }
 
+/// Leaves a process behind, and the program without saying good-bye to its workers.
+pub fn leave_a_process_and_exit() {
+    fn start(_: u32) {
+        let child = Command::new("sleep")
+            .arg("1000")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        println!("{} {}", process::id(), child.unwrap().id());
+    }
+    let parallel = Parallel::new(3).backend(Processes::new());
+    parallel.map(start, 0..20).unwrap();
+    process::exit(0);
+}
+
+pub fn what_tasks_left_behind_goes_with_the_program() {
+    let program = stage::command("leave_a_process_and_exit")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let printed = String::from_utf8(stage::output(program).stdout).unwrap();
+    let pids: Vec<i32> = printed
+        .split_whitespace()
+        .map(|pid| pid.parse().unwrap())
+        .collect();
+    assert_eq!(pids.len(), 40);
+    for pid in pids {
+        let ended = stage::wait_for_end(Pid::from_raw(pid).unwrap());
+        assert!(ended, "{pid} outlives the program");
+    }
+}
+
 /// Workers of workers, which do the same.
 pub fn start_nested_workers_and_wait() {
     fn nested(_: u32) {

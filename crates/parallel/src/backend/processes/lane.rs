@@ -141,6 +141,9 @@ where
                 self.generation = process.generation();
                 self.received = 0;
                 self.process = Some(process);
+                // What was printed between two calls is no task's, and nobody's last word.
+                self.hear();
+                self.process.iter_mut().for_each(|p| p.printed.forget());
             }
             match self.exchange() {
                 Ok(true) => {}

@@ -163,12 +163,18 @@ impl Processes {
 impl Limits {
     /// Whether a task may be started again to which this has happened, after all that happened before.
     pub(super) fn retry(&self, failure: &Failure, history: &[Failure]) -> bool {
-        let again = match failure {
-            Failure::Died { .. } | Failure::TimedOut { .. } | Failure::OutOfMemory => true,
-            Failure::Panicked { .. } => self.retry_panics,
+        match failure {
+            Failure::Died { .. } | Failure::TimedOut { .. } | Failure::OutOfMemory => {
+                history.len() < self.retries as usize
+            }
+            Failure::Panicked { .. } => self.retries_panic(history),
             _ => false,
-        };
-        again && history.len() < self.retries as usize
+        }
+    }
+
+    /// The same for a task that may panic.
+    pub(super) fn retries_panic(&self, history: &[Failure]) -> bool {
+        self.retry_panics && history.len() < self.retries as usize
     }
 }
 

@@ -87,7 +87,8 @@ where
             let at = At {
                 index: queued.index,
                 attempt: 1 + queued.history.len() as u32,
-                all_or_nothing: self.work.stops_at_failure() && !self.limits.retry_panics,
+                all_or_nothing: self.work.stops_at_failure()
+                    && !self.limits.retries_panic(&queued.history),
             };
             if self.told != Some(at) {
                 let header = Header {

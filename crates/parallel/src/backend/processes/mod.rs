@@ -137,8 +137,8 @@ where
             // there is none, one may get what several took from each other.
             let idle = self.idle.len();
             match error.into_inner() {
+                Some(error) if work.stopped() || idle == 0 && lanes == 1 => return Err(error),
                 _ if work.all_taken() => return Ok(()),
-                Some(error) if idle == 0 && lanes == 1 => return Err(error),
                 _ => lanes = lanes.min(idle.max(1)),
             }
         }
@@ -195,10 +195,7 @@ impl<'p> Crew<'p> {
         free.remove(&number);
         drop(free);
         match warm {
-            Some(mut process) => {
-                process.printed.forget();
-                Ok(process)
-            }
+            Some(process) => Ok(process),
             None => self.start(number),
         }
     }

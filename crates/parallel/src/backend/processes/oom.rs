@@ -5,10 +5,19 @@
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// How many processes the kernel had killed for want of memory when we last looked; plus one, so that 0
 /// is for never.
 static SEEN: AtomicU64 = AtomicU64::new(0);
+
+/// Those that were killed together are found one after the other, all within such a time.
+const TOGETHER: Duration = Duration::from_secs(1);
+
+/// When the count was last seen to have grown.
+static GREW: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// Looks for the first time, which is to be before any worker dies.
 pub(super) fn look() {
@@ -17,14 +26,18 @@ pub(super) fn look() {
     }
 }
 
-/// Whether the kernel has killed a process since we last looked.
+/// Whether the kernel has killed a process since we last looked, or just before that.
 pub(super) fn grown() -> bool {
     let now = fs::read_to_string("/proc/vmstat").ok();
     let Some(now) = now.as_deref().and_then(count) else {
         return false;
     };
     let seen = SEEN.swap(now + 1, Ordering::Relaxed);
-    seen != 0 && now + 1 > seen
+    let mut grew = GREW.lock();
+    if seen != 0 && now + 1 > seen {
+        *grew = Some(Instant::now());
+    }
+    grew.is_some_and(|grew| grew.elapsed() < TOGETHER)
 }
 
 fn count(vmstat: &str) -> Option<u64> {

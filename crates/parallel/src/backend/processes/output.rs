@@ -210,10 +210,11 @@ impl Printed {
         lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n")
     }
 
-    /// Whether one of these texts is in the end of standard error.
-    pub(super) fn says(&self, texts: &[&str]) -> bool {
-        let printed = String::from_utf8_lossy(&self.tail);
-        texts.iter().any(|text| printed.contains(text))
+    /// Whether one of these texts is in the very last lines of standard error.
+    pub(super) fn ends_with(&self, texts: &[&str]) -> bool {
+        let last_words = self.last_words();
+        let mut lines = last_words.lines().rev().take(3);
+        lines.any(|line| texts.iter().any(|text| line.contains(text)))
     }
 
     /// What is printed from here on has nothing to do with what was printed before.

@@ -61,11 +61,11 @@ where
         let how = status.map_or_else(|| "for no known reason".to_owned(), |s| s.to_string());
         if let Some(unfit) = unfit {
             let message = format!("the initializer of a worker process {unfit}");
-            return Err(BackendError::new(message));
+            return Err(self.give_up(message));
         }
         if process.beginning && ready {
             let message = format!("the initializer of a worker process ended it ({how})");
-            return Err(BackendError::new(message));
+            return Err(self.give_up(message));
         }
         if self.barren < TRIES {
             return Ok(());
@@ -78,6 +78,12 @@ where
                  printed on standard error, and whether this program can be started a second time"
             )
         }))
+    }
+
+    /// What keeps one worker from its tasks would keep all of them: the call ends.
+    fn give_up(&self, message: String) -> BackendError {
+        self.work.stop();
+        BackendError::new(message)
     }
 
     /// Ends a worker, takes in the results that it left, and fails the task that it was at.
@@ -132,7 +138,11 @@ where
     /// says so: in the words of Rust's standard library, or of C++'s.
     fn out_of_memory(&self, process: &Process, status: Option<ExitStatus>) -> bool {
         let aborted = status.and_then(|status| status.signal()) == Some(SIGABRT);
-        let says_so = || process.printed.says(&["memory allocation of", "bad_alloc"]);
+        let says_so = || {
+            process
+                .printed
+                .ends_with(&["memory allocation of", "bad_alloc"])
+        };
         self.limits.memory.is_some() && aborted && says_so()
     }
 

@@ -34,7 +34,8 @@ pub(super) fn main() -> ! {
     let code = match connect() {
         Ok((worker, shares)) => match jobs::with_shares(shares, || worker.serve()) {
             Ok(()) => 0,
-            Err(Lost) => 3,
+            Err(End::Unfit) => 3,
+            Err(End::Lost) => end_group(),
         },
         Err(error) => {
             eprintln!(
@@ -84,14 +85,19 @@ fn name_after_program() {
     }
 }
 
+/// Ends this process and all that it started.
+fn end_group() -> ! {
+    let _ = kill_current_process_group(Signal::KILL);
+    std::process::abort()
+}
+
 /// Ends this process and all that it started as soon as the parent is gone.
 fn watch(lifeline: OwnedFd) -> io::Result<()> {
     let wait = move || {
         // Nothing is sent on it, so it is readable when the other end has been closed. A signal
         // handler may run on this thread; after it, the wait goes on.
         while poll(&mut [PollFd::new(&lifeline, PollFlags::IN)], None).is_err() {}
-        let _ = kill_current_process_group(Signal::KILL);
-        std::process::abort();
+        end_group()
     };
     std::thread::Builder::new()
         .name("parallel-lifeline".to_owned())
@@ -126,12 +132,17 @@ impl Stop for Revoked {
     }
 }
 
-/// The connection is lost or makes no sense.
-struct Lost;
+/// Why a worker ends without having been asked to.
+enum End {
+    /// The connection is lost or makes no sense.
+    Lost,
+    /// Its initializer failed, which the parent has been told.
+    Unfit,
+}
 
-impl From<Corrupt> for Lost {
+impl From<Corrupt> for End {
     fn from(_: Corrupt) -> Self {
-        Self
+        Self::Lost
     }
 }
 
@@ -199,9 +210,9 @@ impl Worker {
     }
 
     /// Takes frames until one says to leave.
-    fn serve(mut self) -> Result<(), Lost> {
+    fn serve(mut self) -> Result<(), End> {
         loop {
-            match self.inbox.next().map_err(|_| Lost)? {
+            match self.inbox.next().map_err(|_| End::Lost)? {
                 Some((header, _)) if header.kind == Kind::Exit => {
                     // The rest of a batch may have gone to another worker.
                     self.end_batch();
@@ -222,7 +233,7 @@ impl Worker {
     }
 
     /// Does what is to be done before all tasks. A worker that cannot is of no use.
-    fn begin(&mut self, header: Header) -> Result<(), Lost> {
+    fn begin(&mut self, header: Header) -> Result<(), End> {
         let done = self.run_task(header.word, 0..0) == Kind::Done;
         let kind = if done { Kind::Begun } else { Kind::Unfit };
         self.send(Header {
@@ -231,11 +242,11 @@ impl Worker {
             ..header
         })?;
         self.link.announce();
-        if done { Ok(()) } else { Err(Lost) }
+        if done { Ok(()) } else { Err(End::Unfit) }
     }
 
     /// Runs a task, unless it has been revoked, and sends what came of it.
-    fn serve_task(&mut self, task: Header, argument: Range<usize>) -> Result<(), Lost> {
+    fn serve_task(&mut self, task: Header, argument: Range<usize>) -> Result<(), End> {
         let at = self.next;
         self.next = at.next();
         if let Some(marker) = &self.marker {
@@ -334,7 +345,7 @@ impl Worker {
     }
 
     /// Sends the frame that was made, with this header.
-    fn send(&mut self, header: Header) -> Result<(), Lost> {
+    fn send(&mut self, header: Header) -> Result<(), End> {
         self.frame[..HEADER].copy_from_slice(&header.to_bytes());
         let mut sent = 0;
         while sent < self.frame.len() {
@@ -351,7 +362,7 @@ impl Worker {
     }
 
     /// Waits until there is something to read, or room to write.
-    fn sleep(&mut self, events: u32) -> Result<(), Lost> {
+    fn sleep(&mut self, events: u32) -> Result<(), End> {
         // Nobody who sleeps leaves the other side asleep over what it has sent.
         self.link.announce();
         if !self.link.fall_asleep(events)? {
@@ -365,9 +376,9 @@ impl Worker {
         }
         match heard {
             // End of file: the parent is gone.
-            Ok(0) => Err(Lost),
+            Ok(0) => Err(End::Lost),
             Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(_) => Err(Lost),
+            Err(_) => Err(End::Lost),
         }
     }
 }

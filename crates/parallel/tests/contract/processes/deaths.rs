@@ -191,16 +191,20 @@ fn after_a_failure_nothing_more_starts() {
         assert_ne!(i, 20, "stop");
     };
     // One worker, all tasks in its batch: after task 20 the other 80 were handed out and must not run.
-    let parallel = on(1, 100);
-    let error = parallel
-        .run((0..100).map(|i| delayed(task, (i, log.clone()))))
-        .unwrap_err();
-    assert!(error.to_string().contains("task 20 panicked"), "{error}");
-    let ran = || fs::read_to_string(&log).unwrap().lines().count();
-    assert_eq!(ran(), 21);
-    // The worker is the same one, and has forgotten the rest.
-    assert_eq!(parallel.map(|i| i, 0..3).unwrap(), [0, 1, 2]);
-    assert_eq!(ran(), 21);
+    for retry_panics in [false, true] {
+        let _ = fs::remove_file(&log);
+        let processes = Processes::new().retry_panics(retry_panics);
+        let parallel = Parallel::new(1).batch_size(100).backend(processes);
+        let error = parallel
+            .run((0..100).map(|i| delayed(task, (i, log.clone()))))
+            .unwrap_err();
+        assert!(error.to_string().contains("task 20 panicked"), "{error}");
+        let ran = || fs::read_to_string(&log).unwrap().lines().count();
+        assert_eq!(ran(), 21);
+        // The worker is the same one, and has forgotten the rest.
+        assert_eq!(parallel.map(|i| i, 0..3).unwrap(), [0, 1, 2]);
+        assert_eq!(ran(), 21);
+    }
 }
 
 /// An argument that cannot be written down if it is the fifth.

@@ -6,7 +6,7 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use parallel::{Error, Parallel, Processes, delayed};
+use parallel::{Error, Failure, Parallel, Processes, delayed};
 
 use crate::tools::with_deadline;
 
@@ -56,6 +56,31 @@ fn a_panic_of_it_is_an_error_of_the_call() {
         );
         assert!(error.ends_with(": no gas"), "{error}");
     }
+}
+
+#[test]
+fn a_failure_of_it_in_one_of_several_workers_is_an_error_of_the_call() {
+    fn not_the_second() {
+        assert_ne!(std::env::var("PARALLEL_INDEX").unwrap(), "1", "no gas");
+    }
+    /// So long that the other worker is needed.
+    fn slow(i: u32) -> u32 {
+        std::thread::sleep(Duration::from_millis(50));
+        i
+    }
+    with_deadline(|| {
+        let processes = || Processes::new().initializer(not_the_second);
+        let parallel = Parallel::new(2).backend(processes());
+        let error = backend_error(parallel.outcomes((0..40).map(|i| delayed(slow, i))));
+        assert!(error.contains("no gas"), "{error}");
+        let parallel = Parallel::new(2).backend(processes());
+        let last = parallel.iter((0..40).map(|i| delayed(slow, i))).last();
+        let failure = last.unwrap().unwrap_err().failure().clone();
+        assert!(
+            matches!(&failure, Failure::Backend { message } if message.contains("no gas")),
+            "{failure:?}"
+        );
+    });
 }
 
 fn note_and_abort() {

@@ -162,7 +162,14 @@ fn last_words_are_told_whatever_becomes_of_the_rest() {
 #[test]
 fn what_an_earlier_call_printed_is_not_the_last_word() {
     let parallel = Parallel::new(1).backend(Processes::new().output(Output::Null));
-    parallel.map(|_| eprintln!("long ago"), 0..1).unwrap();
+    fn leave_a_thread(_: u32) {
+        eprintln!("long ago");
+        std::thread::spawn(|| eprintln!("between two calls"));
+    }
+    parallel.map(leave_a_thread, 0..1).unwrap();
+    // The thread has printed when the worker has none but its own two.
+    let threads = |_: u32| std::fs::read_dir("/proc/self/task").unwrap().count();
+    while parallel.map(threads, 0..1).unwrap() != [2] {}
     let outcomes = parallel.outcomes([delayed(|_: u32| -> u32 { process::abort() }, 0)]);
     let error = outcomes.unwrap().swap_remove(0).unwrap_err();
     let Failure::Died { last_words, .. } = error.failure() else {

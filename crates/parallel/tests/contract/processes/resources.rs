@@ -68,6 +68,20 @@ fn a_leak_is_forgiven_with_retries() {
 }
 
 #[test]
+fn who_only_talks_of_memory_is_not_out_of_it() {
+    fn talk(_: u32) {
+        eprintln!("memory allocation of 7 bytes failed");
+        for line in 0..5 {
+            eprintln!("but that was long ago, {line}");
+        }
+        process::abort();
+    }
+    let parallel = on(1, Processes::new().memory_limit(LIMIT));
+    let error = parallel.run([delayed(talk, 0)]).unwrap_err();
+    assert!(error.to_string().contains("SIGABRT"), "{error}");
+}
+
+#[test]
 fn idle_workers_leave_in_time_and_leave_nothing() {
     with_deadline(|| {
         let time = Duration::from_millis(50);
