@@ -38,6 +38,19 @@ struct State<T> {
     /// How many tasks came in, a panic of the input counted as one.
     pulled: usize,
     ended: bool,
+    /// Whether that is because the input had no more to give.
+    exhausted: bool,
+}
+
+/// Why no more tasks come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The input has no more.
+    Exhausted,
+    /// It panicked instead of giving a task.
+    Panicked,
+    /// Nobody wants more of it.
+    Unwanted,
 }
 
 /// What a lane gets.
@@ -60,6 +73,7 @@ impl<T> Feed<T> {
                 known: Vec::new(),
                 pulled: 0,
                 ended: false,
+                exhausted: false,
             }),
         }
     }
@@ -79,12 +93,12 @@ impl<T> Feed<T> {
         Ok(())
     }
 
-    /// The input has ended, by a panic or not. The index that the task would have had in whose place it
-    /// panicked.
-    pub(super) fn end(&self, panicked: bool) -> usize {
+    /// No more tasks come. The index that the next one would have had.
+    pub(super) fn end(&self, how: Ended) -> usize {
         let mut state = self.state.lock();
         let index = state.pulled;
-        state.pulled += usize::from(panicked);
+        state.pulled += usize::from(how == Ended::Panicked);
+        state.exhausted |= how != Ended::Unwanted;
         state.ended = true;
         let hungry = std::mem::take(&mut state.hungry);
         drop(state);
@@ -94,7 +108,7 @@ impl<T> Feed<T> {
 
     /// Nothing that waits shall be run. It is given to the caller, to drop it.
     pub(super) fn clear(&self) -> impl Sized + use<T> {
-        self.end(false);
+        self.end(Ended::Unwanted);
         let mut state = self.state.lock();
         let ready = std::mem::take(&mut state.ready);
         state.first += ready.len();
@@ -160,8 +174,9 @@ impl<T> Feed<T> {
         self.state.lock().pulled
     }
 
-    pub(super) fn has_ended(&self) -> bool {
-        self.state.lock().ended
+    /// Whether the input had no more to give.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.state.lock().exhausted
     }
 
     /// Whether there is nothing left to hand out, now and later.
@@ -195,7 +210,7 @@ mod tests {
             first: 3,
             tasks: vec![13],
         });
-        assert_eq!(feed.end(false), 5);
+        assert_eq!(feed.end(Ended::Exhausted), 5);
         assert!(!feed.is_empty());
         assert_eq!(take(&feed, 1, true), Some((3, vec![13])));
         assert!(take(&feed, 3, true).is_none());

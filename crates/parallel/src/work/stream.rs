@@ -4,6 +4,7 @@
 use std::task::{Context, Poll};
 use std::vec;
 
+use super::feed::Ended;
 use super::results::Run;
 use super::{Input, Output, Work, incomplete};
 use crate::delayed::Task;
@@ -28,17 +29,19 @@ impl<T: Task> Work<'_, T> {
                 if permits == 0 {
                     permits = window.acquire(PERMITS);
                     if permits == 0 {
-                        return;
+                        return Ended::Unwanted;
                     }
                 }
-                let Some(task) = tasks.next() else { return };
+                let Some(task) = tasks.next() else {
+                    return Ended::Exhausted;
+                };
                 permits -= 1;
                 if feed.push(task).is_err() {
-                    return;
+                    return Ended::Unwanted;
                 }
             }
         });
-        let index = feed.end(pulled.is_err());
+        let index = feed.end(*pulled.as_ref().unwrap_or(&Ended::Panicked));
         // The permit of the task that did not come goes to its failure, if it has one.
         let used = usize::from(pulled.is_err());
         window.release(permits.saturating_sub(used));
@@ -62,7 +65,7 @@ impl<T: Task> Work<'_, T> {
             Ok(()) => None,
         };
         // Before the rest of the input is given up, which would look like its end.
-        let end = pulled + usize::from(!feed.has_ended());
+        let end = pulled + usize::from(!feed.is_exhausted());
         self.stop();
         let _ = panics::catch(|| drop(feed.clear()));
         if self.stopping.cancelled() {

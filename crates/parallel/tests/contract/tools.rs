@@ -1,5 +1,7 @@
 //! What the tests share.
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -17,6 +19,38 @@ pub fn with_deadline<R>(test: impl FnOnce() -> R) -> R {
     drop(done);
     watchdog.join().expect("it only waits");
     result
+}
+
+/// Waits for something that others bring about. For use within a deadline.
+pub fn until(so: impl Fn() -> bool) {
+    while !so() {
+        std::thread::yield_now();
+    }
+}
+
+/// Something that a task in whatever process can wait for: a file that is there or not.
+pub struct Signal(PathBuf);
+
+impl Signal {
+    pub fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let (pid, n) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        Self(std::env::temp_dir().join(format!("parallel-signal-{pid}-{n}")))
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.0.clone()
+    }
+
+    pub fn give(&self) {
+        std::fs::write(&self.0, "").unwrap();
+    }
+}
+
+impl Drop for Signal {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// Work for the processor, so that tasks overlap.

@@ -1,10 +1,13 @@
 //! The behaviours, on the backend of the module that includes them.
 
 mod batches;
+mod cancels;
 mod failures;
 mod order;
 mod races;
 mod sharing;
+mod streams;
+mod submits;
 mod values;
 
 use parallel::Parallel;

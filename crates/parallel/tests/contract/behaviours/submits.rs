@@ -1,0 +1,217 @@
+//! Single tasks and their handles; tasks that return a `Result`.
+
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use parallel::{Error, Failure, Handle, TryError, delayed, wait_first};
+
+use super::parallel;
+use crate::tools::{Signal, with_deadline};
+
+fn square(i: u64) -> u64 {
+    i * i
+}
+
+/// Waits until a file is there.
+fn wait(path: PathBuf) -> u64 {
+    while !path.exists() {
+        thread::yield_now();
+    }
+    7
+}
+
+#[test]
+fn a_handle_gives_the_outcome() {
+    with_deadline(|| {
+        let parallel = parallel(2);
+        let handles: Vec<_> = (0..100)
+            .map(|i| parallel.submit(delayed(square, i)))
+            .collect();
+        for (i, handle) in (0..).zip(handles) {
+            assert_eq!(handle.join().unwrap(), square(i));
+        }
+        let error = parallel
+            .submit(delayed(|i: u64| 1 / i, 0))
+            .join()
+            .unwrap_err();
+        assert!(matches!(error.failure(), Failure::Panicked { .. }));
+        assert_eq!(parallel.submit(delayed(square, 3)).join().unwrap(), 9);
+    });
+}
+
+#[test]
+fn who_waits_for_a_time_may_wait_again() {
+    with_deadline(|| {
+        let (parallel, signal) = (parallel(2), Signal::new());
+        let handle = parallel.submit(delayed(wait, signal.path()));
+        let early = handle.join_timeout(Duration::from_millis(20));
+        assert!(matches!(early, Err(Error::StillRunning)));
+        assert!(!handle.is_finished());
+        signal.give();
+        assert_eq!(handle.join_timeout(Duration::MAX).unwrap(), 7);
+        assert!(handle.is_finished());
+    });
+}
+
+#[test]
+fn no_more_run_than_there_are_jobs_and_what_waits_can_be_cancelled() {
+    with_deadline(|| {
+        let (parallel, signal) = (parallel(1), Signal::new());
+        let first = parallel.submit(delayed(wait, signal.path()));
+        let second = parallel.submit(delayed(square, 2));
+        let third = parallel.submit(delayed(square, 3));
+        second.cancel();
+        assert!(!third.is_finished());
+        signal.give();
+        assert_eq!(first.join().unwrap(), 7);
+        assert_eq!(third.join().unwrap(), 9);
+        let error = second.join().unwrap_err();
+        assert!(matches!(error.failure(), Failure::Cancelled), "{error}");
+        assert_eq!(error.attempts(), 0);
+    });
+}
+
+#[test]
+fn the_first_of_several_can_be_waited_for() {
+    with_deadline(|| {
+        let (parallel, signals) = (parallel(3), [Signal::new(), Signal::new(), Signal::new()]);
+        let submit = |signal: &Signal| parallel.submit(delayed(wait, signal.path()));
+        let mut handles: Vec<_> = signals.iter().map(submit).collect();
+        signals[1].give();
+        assert_eq!(wait_first(&handles), Some(1));
+        assert_eq!(handles.remove(1).join().unwrap(), 7);
+        signals[2].give();
+        assert_eq!(wait_first(&handles), Some(1));
+        signals[0].give();
+        assert!(
+            handles
+                .into_iter()
+                .all(|handle| handle.join().unwrap() == 7)
+        );
+        assert_eq!(wait_first(&Vec::<Handle<u64>>::new()), None);
+    });
+}
+
+#[test]
+fn a_handle_is_a_future() {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    with_deadline(|| {
+        let signal = Signal::new();
+        let mut handle = pin!(parallel(2).submit(delayed(wait, signal.path())));
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut context = Context::from_waker(&waker);
+        assert!(handle.as_mut().poll(&mut context).is_pending());
+        signal.give();
+        loop {
+            if let Poll::Ready(outcome) = handle.as_mut().poll(&mut context) {
+                assert_eq!(outcome.unwrap(), 7);
+                return;
+            }
+            thread::park();
+        }
+    });
+}
+
+#[test]
+fn a_handle_may_outlive_its_parallel() {
+    with_deadline(|| {
+        let signal = Signal::new();
+        let parallel = parallel(1);
+        let handles = [1, 2].map(|_| parallel.submit(delayed(wait, signal.path())));
+        drop(parallel);
+        signal.give();
+        assert!(
+            handles
+                .into_iter()
+                .all(|handle| handle.join().unwrap() == 7)
+        );
+    });
+}
+
+#[test]
+fn a_submission_to_no_jobs_is_told() {
+    let error = parallel(0).submit(delayed(square, 1)).join().unwrap_err();
+    assert!(error.to_string().contains("n_jobs is 0"), "{error}");
+}
+
+fn parse(text: String) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("{text} is no number"))
+}
+
+#[test]
+fn try_run_gives_the_values() {
+    let tasks = (0..200).map(|i: u32| delayed(parse, i.to_string()));
+    let numbers = with_deadline(|| parallel(3).try_run(tasks)).unwrap();
+    assert!(numbers.into_iter().eq(0..200));
+}
+
+#[test]
+fn try_run_stops_at_an_error_and_gives_it_back() {
+    for batch_size in [1, 7, 64] {
+        let text = |i: u32| {
+            if i == 100 {
+                "salt".to_owned()
+            } else {
+                i.to_string()
+            }
+        };
+        let tasks = (0..).map(|i| delayed(parse, text(i)));
+        let error =
+            with_deadline(|| parallel(3).batch_size(batch_size).try_run(tasks)).unwrap_err();
+        assert_eq!(
+            (error.index(), error.error().unwrap().as_str()),
+            (Some(100), "salt is no number")
+        );
+        assert_eq!(
+            error.to_string(),
+            "task 100 returned an error: salt is no number"
+        );
+        assert!(
+            error
+                .done()
+                .iter()
+                .all(|(index, value)| *index == *value as usize)
+        );
+        assert!(error.done().is_sorted_by_key(|(index, _)| *index));
+        assert!(
+            error.into_done().len() >= 100usize.saturating_sub(2 * batch_size),
+            "what came before is kept"
+        );
+    }
+}
+
+#[test]
+fn try_run_tells_what_else_goes_wrong() {
+    fn panics(i: u32) -> Result<u32, String> {
+        assert_ne!(i, 5, "burnt");
+        Ok(i)
+    }
+    let error = parallel(2)
+        .try_run((0..).map(|i| delayed(panics, i)))
+        .unwrap_err();
+    assert!(matches!(
+        error,
+        TryError::Failed {
+            error: Error::Task(_),
+            ..
+        }
+    ));
+    assert_eq!(error.index(), Some(5));
+    let none = parallel(0).try_run((0..3).map(|i| delayed(panics, i)));
+    assert!(matches!(
+        none,
+        Err(TryError::Failed {
+            error: Error::NoJobs,
+            ..
+        })
+    ));
+}
