@@ -93,7 +93,7 @@ impl BackendError {
 /// assert_eq!(outcomes[3].as_ref().unwrap(), &4);
 /// ```
 #[derive(Clone, thiserror::Error)]
-#[error("task {} {}", .0.index, .0.failure)]
+#[error("task {}{} {}", .0.index, .0.which_attempt(), .0.failure)]
 pub struct TaskError(Box<Inner>);
 
 /// Boxed, so that an `Outcome` of a small result stays small.
@@ -103,6 +103,15 @@ struct Inner {
     attempts: u32,
     failure: Failure,
     history: Vec<Failure>,
+}
+
+impl Inner {
+    fn which_attempt(&self) -> String {
+        match self.attempts {
+            0 | 1 => String::new(),
+            attempt => format!(" (attempt {attempt})"),
+        }
+    }
 }
 
 impl TaskError {
@@ -304,7 +313,7 @@ fn signal_name(signal: i32) -> &'static str {
         6 => "SIGABRT, abort",
         7 => "SIGBUS, bad memory access",
         8 => "SIGFPE, arithmetic fault",
-        9 => "SIGKILL, killed from outside",
+        9 => "SIGKILL, killed by another process or by the kernel",
         11 => "SIGSEGV, invalid memory access or stack overflow",
         13 => "SIGPIPE, wrote to a closed pipe",
         14 => "SIGALRM, alarm",
@@ -374,3 +383,7 @@ impl From<PanicBacktrace> for String {
         backtrace.to_string()
     }
 }
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;
