@@ -7,6 +7,7 @@
 mod limits;
 mod parent;
 mod stage;
+mod streams;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -37,6 +38,12 @@ const TESTS: &[Named] = &[
     ),
     ("a_call_leaves_nothing", || {
         stage::play_apart("leave_nothing");
+    }),
+    ("a_stream_that_waits_costs_no_cpu", || {
+        stage::play("wait_in_streams");
+    }),
+    ("a_long_stream_needs_no_more_memory", || {
+        stage::play("stream_long");
     }),
     ("static_initializers_have_run_in_workers", || {
         stage::play("initialized");
@@ -76,6 +83,8 @@ const ROLES: &[Named] = &[
     ),
     ("print_in_pieces", parent::print_in_pieces),
     ("leave_nothing", limits::leave_nothing),
+    ("wait_in_streams", streams::wait_in_streams),
+    ("stream_long", streams::stream_long),
     ("initialized", limits::initialized),
     ("removed_executable", limits::removed_executable),
     ("locked_executable", limits::locked_executable),

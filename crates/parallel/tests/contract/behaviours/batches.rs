@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 
-use parallel::{BatchSize, at_batch_end, delayed};
+use std::sync::{Arc, Mutex};
+
+use parallel::{BatchSize, Event, at_batch_end, delayed};
 
 use super::parallel;
 use crate::tools::with_deadline;
@@ -57,4 +59,20 @@ fn what_is_left_is_done_after_a_failure_too() {
         assert!(parallel.run((0..8).map(|i| delayed(task, i))).is_err());
         assert_eq!(parallel.map(|_| NOW.get(), 0..1).unwrap(), [0]);
     });
+}
+
+#[test]
+fn the_size_that_was_chosen_is_told() {
+    let sizes = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&sizes);
+    let parallel = parallel(2).observer(move |event: &Event| {
+        if let Event::BatchSize { tasks } = event {
+            told.lock().unwrap().push(*tasks);
+        }
+    });
+    parallel.map(|i: u64| i + 1, 0..20_000).unwrap();
+    let sizes = sizes.lock().unwrap();
+    // A backend that does not tell how long tasks ran gets them one by one.
+    assert!(sizes.iter().all(|size| (1..=20_000).contains(size)));
+    assert!(sizes.windows(2).all(|two| two[0] != two[1]), "{sizes:?}");
 }

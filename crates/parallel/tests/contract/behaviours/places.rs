@@ -1,6 +1,6 @@
 //! Where a task is: on the backends that run tasks in lanes of this crate.
 
-use parallel::{BatchSize, current, delayed};
+use parallel::{BatchSize, Failure, current, delayed};
 
 use super::parallel;
 use crate::tools::with_deadline;
@@ -60,4 +60,35 @@ fn a_call_inside_of_a_task_has_places_of_its_own() {
 fn there_is_no_place_outside_of_tasks() {
     parallel(2).map(place, 0..9).unwrap();
     assert!(current().is_none());
+}
+
+#[test]
+fn a_task_may_stop_its_call() {
+    fn look_for(i: usize) -> usize {
+        if i == 200 {
+            current().unwrap().cancel();
+        }
+        i
+    }
+    with_deadline(|| {
+        for batch_size in [BatchSize::Auto, 1.into(), 64.into()] {
+            let parallel = parallel(3).batch_size(batch_size);
+            let outcomes = parallel
+                .outcomes((0..).map(|i| delayed(look_for, i)))
+                .unwrap();
+            let last = outcomes.last().unwrap().as_ref().unwrap_err();
+            assert!(matches!(last.failure(), Failure::Cancelled));
+            let outcomes = parallel.iter((0..).map(|i| delayed(look_for, i)));
+            let last = outcomes.last().unwrap().unwrap_err();
+            assert!(matches!(last.failure(), Failure::Cancelled));
+            // The next call is another one.
+            assert!(
+                parallel
+                    .map(look_for, 0..100)
+                    .unwrap()
+                    .into_iter()
+                    .eq(0..100)
+            );
+        }
+    });
 }
