@@ -54,10 +54,8 @@ where
         self.barren += 1;
         let status = self.bury(&mut process, started, ended);
         self.sent = 0;
-        self.told = None;
         self.outbox.clear();
         self.written = 0;
-        self.of_batch = 0;
         let how = status.map_or_else(|| "for no known reason".to_owned(), |s| s.to_string());
         if let Some(unfit) = unfit {
             let message = format!("the initializer of a worker process {unfit}");
