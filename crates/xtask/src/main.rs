@@ -1,4 +1,4 @@
-//! The chores of this workspace: `cargo xtask test | bench | docs`.
+//! The chores of this workspace: `cargo xtask test | bench | chaos | docs`.
 
 mod chores;
 mod step;
@@ -10,6 +10,8 @@ usage: cargo xtask <chore>
 
   test     everything that must hold before a change is accepted
   bench    the benchmarks; what follows goes to `cargo bench -p bench`
+  chaos    storms of tasks whose workers are killed and broken, for `--seconds N`, with `--seed S`;
+           `--help` tells more
   docs     the reference (cargo doc) and the book (mdbook)";
 
 fn main() -> ExitCode {
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
     let steps = match arguments.as_slice() {
         ["test"] => chores::test(),
         ["bench", options @ ..] => Ok(vec![chores::bench(options)]),
+        ["chaos", options @ ..] => Ok(vec![chores::chaos(options)]),
         ["docs"] => Ok(chores::docs()),
         _ => {
             eprintln!("{USAGE}");
