@@ -67,8 +67,8 @@ pub(crate) struct Tally {
     pub(crate) leaks: Vec<(&'static str, Vec<String>)>,
 }
 
-/// So many complaints are printed; the others are counted.
-const PRINTED: u64 = 30;
+/// So many of a kind are printed; the others are counted.
+const PRINTED: usize = 30;
 
 impl Tally {
     pub(crate) fn count(&mut self, kind: Kind, end: End) {
@@ -78,7 +78,7 @@ impl Tally {
     /// Something is not as it must be.
     pub(crate) fn complain(&mut self, what: impl fmt::Display) {
         self.wrong += 1;
-        if self.wrong <= PRINTED {
+        if self.wrong <= PRINTED as u64 {
             eprintln!("WRONG: {what}");
         }
     }
@@ -139,7 +139,7 @@ impl fmt::Display for Tally {
         }
         self.leaks
             .iter()
-            .flat_map(|(name, which)| which.iter().map(move |one| (name, one)))
+            .flat_map(|(name, which)| which.iter().take(PRINTED).map(move |one| (name, one)))
             .try_for_each(|(name, one)| writeln!(f, "{name}: {one}"))
     }
 }
