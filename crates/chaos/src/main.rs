@@ -78,6 +78,7 @@ fn begin_again() -> io::Error {
     match prepared {
         Err(error) => error,
         Ok(_) => Command::new("/proc/self/exe")
+            .arg0(std::env::args_os().next().unwrap_or_default())
             .args(std::env::args_os().skip(1))
             .env(journal::FOLDER, &folder)
             .env("TMPDIR", &folder)

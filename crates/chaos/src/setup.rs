@@ -44,7 +44,9 @@ impl Setup {
             idle_timeout: some(rng, 0.3, |rng| millis(rng.random_range(0..50))),
             waves: rng.random_range(1..=4),
             callers: [1, 1, 2, 3][rng.random_range(0..4)],
-            hit_within: some(rng, 0.8, |rng| millis(rng.random_range(5..200))),
+            hit_within: some(rng, 0.8, |rng| {
+                millis([3, 20, 100, 300][rng.random_range(0..4)])
+            }),
         }
     }
 
