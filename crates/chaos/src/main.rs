@@ -105,6 +105,7 @@ fn chaos(cli: &Cli, folder: &Path, run: &str) -> io::Result<bool> {
     }
     drop(journal);
     tally.leaks = before.leaks(run, folder)?;
+    tally.weigh_slowness();
     println!("{:.1} s\n\n{tally}", start.elapsed().as_secs_f64());
     let good = tally.is_good();
     if !good {

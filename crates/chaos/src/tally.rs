@@ -87,6 +87,14 @@ impl Tally {
         self.outcomes.iter().map(|row| row[end as usize]).sum()
     }
 
+    /// A busy machine makes few tasks slow. Many are ended by someone who cannot tell the time.
+    pub(crate) fn weigh_slowness(&mut self) {
+        let tasks: u64 = self.outcomes.iter().flatten().sum();
+        if self.slow > 10 + tasks / 100 {
+            self.complain("so many tasks cannot have been slowed down to a timeout");
+        }
+    }
+
     fn must_be_zero(&self) -> Vec<(&'static str, u64)> {
         let mut rows = vec![
             ("tasks lost", self.all(End::Lost)),
