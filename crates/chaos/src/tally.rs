@@ -90,7 +90,7 @@ impl Tally {
     /// A busy machine makes few tasks slow. Many are ended by someone who cannot tell the time.
     pub(crate) fn weigh_slowness(&mut self) {
         let tasks: u64 = self.outcomes.iter().flatten().sum();
-        if self.slow > 10 + tasks / 100 {
+        if self.slow > 5 + tasks / 1000 {
             self.complain("so many tasks cannot have been slowed down to a timeout");
         }
     }

@@ -18,8 +18,8 @@ pub(crate) struct Verdict<'a> {
     pub(crate) deeds: &'a [Deed],
     pub(crate) hits: &'a Hits,
     notes: HashMap<(u32, u32), Vec<u32>>,
-    /// Workers that have closed their descriptors. They cannot be reached any more, so that the next task
-    /// may die of it as well.
+    /// Workers that have closed their descriptors. They are out of reach, so that a task that comes next and
+    /// takes its time, or has much to tell, may die of it as well.
     closed: HashSet<u32>,
 }
 
@@ -152,7 +152,14 @@ impl<'a> Verdict<'a> {
             Failure::Died {
                 signal: Some(9), ..
             } if is_one_of(&self.hits.killed) => {}
-            Failure::Died { .. } if is_one_of(&self.closed) => tally.bystanders += 1,
+            Failure::Died {
+                signal: None | Some(9),
+                ..
+            } if is_one_of(&self.closed) => tally.bystanders += 1,
+            // Who cannot print cannot say why it aborts.
+            Failure::Died {
+                signal: Some(6), ..
+            } if deed.kind == Kind::UseUpMemory && is_one_of(&self.closed) => {}
             Failure::TimedOut { .. } if is_one_of(&self.hits.stopped) => {}
             // A machine that is busy elsewhere makes tasks slow; it is told how many.
             Failure::TimedOut { limit } if Some(*limit) == self.setup.timeout => tally.slow += 1,
@@ -178,7 +185,10 @@ impl<'a> Verdict<'a> {
             }
             // What it hits first is not told beforehand.
             Kind::CorruptHeap => died(&[libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS]),
-            Kind::CloseAll => matches!(failure, Failure::Died { .. }),
+            // A worker that sees its lifeline gone before it has begun to watch it kills itself.
+            Kind::CloseAll => {
+                died(&[libc::SIGKILL]) || matches!(failure, Failure::Died { signal: None, .. })
+            }
             Kind::KillGroup => died(&[libc::SIGKILL]),
             Kind::UseUpMemory => matches!(failure, Failure::OutOfMemory),
             Kind::Hang | Kind::StopItself => {
