@@ -53,6 +53,11 @@ pub(crate) fn bench(options: &[&str]) -> Step {
     Step::cargo("benchmarks", "bench -p bench").arguments(options)
 }
 
+/// Storms in which workers are killed and broken.
+pub(crate) fn chaos(options: &[&str]) -> Step {
+    Step::cargo("chaos", "run --release -p chaos --").arguments(options)
+}
+
 /// The reference and the book.
 pub(crate) fn docs() -> Vec<Step> {
     vec![

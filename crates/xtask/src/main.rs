@@ -1,4 +1,4 @@
-//! The chores of this workspace: `cargo xtask test | fuzz | bench | docs`.
+//! The chores of this workspace: `cargo xtask test | bench | chaos | fuzz | docs`.
 
 mod chores;
 mod fuzz;
@@ -13,6 +13,8 @@ usage: cargo xtask <chore>
   fuzz     [--seconds N] feeds the library what a broken worker might send, 20 seconds
            for each of the targets unless told otherwise; needs a C++ compiler
   bench    the benchmarks; what follows goes to `cargo bench -p bench`
+  chaos    storms of tasks whose workers are killed and broken, for `--seconds N`, with `--seed S`;
+           `--help` tells more
   docs     the reference (cargo doc) and the book (mdbook)";
 
 fn main() -> ExitCode {
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
             fuzz::fuzz(seconds)
         }
         ["bench", options @ ..] => Ok(vec![chores::bench(options)]),
+        ["chaos", options @ ..] => Ok(vec![chores::chaos(options)]),
         ["docs"] => Ok(chores::docs()),
         _ => {
             eprintln!("{USAGE}");

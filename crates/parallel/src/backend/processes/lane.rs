@@ -140,6 +140,9 @@ where
                 self.number = Some(process.number);
                 self.generation = process.generation();
                 self.received = 0;
+                // It knows nothing of what the one before it was told, nor has it done any of its batch.
+                self.told = None;
+                self.of_batch = 0;
                 self.process = Some(process);
                 // What was printed between two calls is no task's, and nobody's last word.
                 self.hear();

@@ -217,6 +217,20 @@ impl Process {
         }
     }
 
+    /// Whether the process ends by itself in this time.
+    pub(super) fn ends_within(&self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = Timespec::try_from(left).unwrap_or_default();
+            let mut ended = [PollFd::new(&self.pidfd, PollFlags::IN)];
+            match poll(&mut ended, Some(&left)) {
+                Err(Errno::INTR) => {}
+                ended => return ended == Ok(1),
+            }
+        }
+    }
+
     /// Ends the process and all of its group, however it is, and says how it ended.
     pub(super) fn end(&mut self) -> Option<ExitStatus> {
         if self.reaped.is_none() {

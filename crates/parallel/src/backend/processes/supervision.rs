@@ -12,8 +12,8 @@ use crate::delayed::Portable;
 use crate::error::{BackendError, Failure};
 use crate::wire::frame::frame_end;
 
-/// How long a task may go on after another one has ended the call, before it is killed with its
-/// worker: long enough for a task of usual size to end and leave a warm worker, too short to annoy.
+/// How long a task may go on after another one has ended the call, or after its worker has become out of
+/// reach, before it is killed with its worker: long enough for a task of usual size to end and leave a warm worker, too short to annoy.
 const GRACE: Duration = Duration::from_millis(100);
 
 const SIGABRT: i32 = 6;
@@ -24,7 +24,7 @@ const TRIES: u32 = 3;
 
 /// How a worker came to be replaced.
 pub(super) enum Ended {
-    /// It left, or was killed, or cut itself off.
+    /// It left, or was killed, or is out of reach.
     ByItself,
     /// It was of no use any more.
     Useless(Useless),
@@ -54,10 +54,8 @@ where
         self.barren += 1;
         let status = self.bury(&mut process, started, ended);
         self.sent = 0;
-        self.told = None;
         self.outbox.clear();
         self.written = 0;
-        self.of_batch = 0;
         let how = status.map_or_else(|| "for no known reason".to_owned(), |s| s.to_string());
         if let Some(unfit) = unfit {
             let message = format!("the initializer of a worker process {unfit}");
@@ -88,6 +86,8 @@ where
 
     /// Ends a worker, takes in the results that it left, and fails the task that it was at.
     fn bury(&mut self, process: &mut Process, started: u64, ended: Ended) -> Option<ExitStatus> {
+        // It may have cut itself off and live on. Nothing more starts there; what runs may end.
+        let by_itself = matches!(ended, Ended::ByItself) && process.ends_within(GRACE);
         let status = process.end();
         let work = self.work;
         let tell = |event| work.tell(|| event);
@@ -113,7 +113,7 @@ where
         if (unanswered > 0 || out_of_memory && self.sent > 0)
             && let Some(culprit) = self.remove(0)
         {
-            let known = status.filter(|_| matches!(ended, Ended::ByItself));
+            let known = status.filter(|_| by_itself);
             let failure = match ended {
                 Ended::TimedOut { limit, .. } => Failure::TimedOut { limit },
                 Ended::ByItself | Ended::Useless(_) if out_of_memory => Failure::OutOfMemory,

@@ -310,14 +310,18 @@ fn a_worker_that_is_killed_while_idle_is_replaced_and_costs_nothing() {
     }
 }
 
+fn close_all() {
+    for fd in 0..256 {
+        // SAFETY: whatever it was, nobody uses it after this: that is the point.
+        unsafe { libc::close(fd) };
+    }
+}
+
 #[test]
 fn a_worker_that_closes_all_its_descriptors_costs_its_task() {
     let task = |i: u32| {
         if i == 3 {
-            for fd in 0..256 {
-                // SAFETY: whatever it was, nobody uses it after this: that is the point.
-                unsafe { libc::close(fd) };
-            }
+            close_all();
         }
         i
     };
@@ -332,4 +336,43 @@ fn a_worker_that_closes_all_its_descriptors_costs_its_task() {
             ),
         }
     }
+}
+
+/// Closes those by which the worker tells what came of its tasks, and not the one by which it sees that its
+/// parent is gone.
+fn close_pipes() {
+    for fd in 0..256 {
+        let target = fs::read_link(format!("/proc/self/fd/{fd}")).unwrap_or_default();
+        if target.to_string_lossy().starts_with("pipe:") {
+            // SAFETY: as above.
+            unsafe { libc::close(fd) };
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_gets_out_of_reach_costs_nobody_else() {
+    let task = |i: u32| {
+        if i % 10 == 3 {
+            close_pipes();
+        }
+        // The next one is at work when it is noticed.
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        i
+    };
+    let results = with_deadline(|| on(1, 50).map(task, 0..50)).unwrap();
+    assert!(results.into_iter().eq(0..50));
+}
+
+#[test]
+fn who_is_out_of_reach_has_not_been_killed_from_outside() {
+    let task = |_: u32| -> u32 {
+        close_pipes();
+        loop {
+            std::thread::park();
+        }
+    };
+    let outcomes = with_deadline(|| on(1, 1).outcomes([delayed(task, 0)])).unwrap();
+    let error = outcomes[0].as_ref().unwrap_err();
+    assert_eq!(death(error.failure()), (None, None), "{error}");
 }

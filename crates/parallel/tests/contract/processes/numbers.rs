@@ -51,6 +51,18 @@ fn the_one_that_replaces_it_has_the_same_number() {
 }
 
 #[test]
+fn a_task_knows_its_place_when_its_worker_has_been_let_go_within_a_batch() {
+    let place = |_: usize| {
+        let task = current().unwrap();
+        (task.index(), task.attempt())
+    };
+    let processes = Processes::new().max_tasks_per_worker(3);
+    let parallel = Parallel::new(1).batch_size(10).backend(processes);
+    let places = with_deadline(|| parallel.map(place, 0..20)).unwrap();
+    assert!(places.into_iter().eq((0..20).map(|index| (index, 1))));
+}
+
+#[test]
 fn an_initializer_finds_the_number_in_the_environment() {
     fn there(_: u32) -> (String, usize) {
         let variable = std::env::var("PARALLEL_INDEX").unwrap();
