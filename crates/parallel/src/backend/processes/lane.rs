@@ -140,6 +140,8 @@ where
                 self.number = Some(process.number);
                 self.generation = process.generation();
                 self.received = 0;
+                // It counts from the first task on unless it is told.
+                self.told = None;
                 self.process = Some(process);
             }
             match self.exchange() {
