@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     Begin = 5,
     /// To the worker: which task comes next, as [`At`] says. Those behind it are counted on from there.
     At = 6,
+    /// To the worker, before the tasks of a call: what they inherit. The payload is it, encoded.
+    Inherit = 7,
     /// To the parent: a task's result. After a `TaskLast` the word is the batch's run time in
     /// nanoseconds.
     Done = 17,
@@ -46,7 +48,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Task,
         Self::TaskTell,
         Self::TaskLast,
@@ -55,6 +57,7 @@ impl Kind {
         Self::Failed,
         Self::Begin,
         Self::At,
+        Self::Inherit,
         Self::Begun,
         Self::Unfit,
     ];

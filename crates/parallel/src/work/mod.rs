@@ -7,11 +7,13 @@
 //! ```
 //!
 //! `Work` owns what is the same wherever tasks run: laziness ([`source`]), how many at a time
-//! ([`batch`]), order ([`order`], [`results`]), what a failure does, and when to stop. Each part has a
+//! ([`batch`]), order ([`order`], [`results`]), what a failure does, and when to stop. For a backend that
+//! runs tasks of another type it can be seen as if it had such ([`converted`]). Each part has a
 //! lock of its own. Only the source's is held while a user's code runs, the iterator, and while another
 //! one is taken, the sizes'.
 
 mod batch;
+mod converted;
 mod order;
 mod results;
 mod run;
@@ -24,6 +26,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use self::batch::Sizing;
+use self::converted::Origin;
 use self::results::Results;
 use self::source::Source;
 use crate::delayed::Task;
@@ -32,6 +35,7 @@ use crate::observe::{Event, Observers};
 use crate::panics;
 
 pub use self::batch::BatchSize;
+pub(crate) use self::converted::Conversion;
 pub use self::source::Batch;
 
 /// A batch holds no more than so many bytes of tasks or of results: a second-level cache has room
@@ -62,6 +66,8 @@ pub(crate) struct Plan {
 /// threads as it likes, until there are none left; for each task it tells the outcome with
 /// [`finish`](Self::finish). Everything else is done here.
 pub struct Work<'a, T: Task> {
+    /// If this is a view of other work, that is asked, and not what is here.
+    origin: Option<Box<dyn Origin<T> + 'a>>,
     source: Mutex<Source<'a, T>>,
     sizing: Mutex<Sizing>,
     results: Mutex<Results<T::Output>>,
@@ -81,6 +87,7 @@ impl<'a, T: Task> Work<'a, T> {
         let largest = BATCH_BYTES / widest;
         let at_least = panics::catch(|| tasks.size_hint().0).unwrap_or(0);
         Self {
+            origin: None,
             sizing: Mutex::new(Sizing::new(
                 plan.batch_size,
                 plan.batch_time,
@@ -101,6 +108,9 @@ impl<'a, T: Task> Work<'a, T> {
     ///
     /// Waits while another thread is in the caller's iterator. Each task is handed out once.
     pub fn take(&self) -> Option<Batch<T>> {
+        if let Some(origin) = &self.origin {
+            return origin.take();
+        }
         let (batch, panic) = {
             let mut source = self.source.lock();
             if self.stopped() {
@@ -120,6 +130,9 @@ impl<'a, T: Task> Work<'a, T> {
 
     /// How many of `lanes` can have something to do at all.
     pub fn lanes_needed(&self, lanes: usize) -> usize {
+        if let Some(origin) = &self.origin {
+            return origin.lanes_needed(lanes);
+        }
         let at_most = self.source.lock().at_most();
         at_most.map_or(lanes, |tasks| lanes.min(tasks)).max(1)
     }
@@ -134,6 +147,9 @@ impl<'a, T: Task> Work<'a, T> {
 
     /// The results of consecutive tasks.
     pub(crate) fn succeed(&self, first: usize, values: Vec<T::Output>) {
+        if let Some(origin) = &self.origin {
+            return origin.succeed(first, values);
+        }
         let repeated = self.results.lock().add_values(first, values);
         // A user's drop runs without the lock.
         drop(repeated);
@@ -141,6 +157,9 @@ impl<'a, T: Task> Work<'a, T> {
 
     /// The failure of a task.
     pub(crate) fn fail(&self, error: TaskError) {
+        if let Some(origin) = &self.origin {
+            return origin.fail(error);
+        }
         self.results.lock().add_failure(error);
         if self.stops_at_failure() {
             self.stop();
@@ -154,12 +173,18 @@ impl<'a, T: Task> Work<'a, T> {
 
     /// Gives back what was taken and cannot be run here, for another lane to take.
     pub fn give_back(&self, batch: Batch<T>) {
+        if let Some(origin) = &self.origin {
+            return origin.give_back(batch);
+        }
         self.source.lock().give_back(batch);
     }
 
     /// Tells how long a number of tasks ran, from the start of the first to the end of the last. The
     /// size of the next batches follows from it; without it, they have one task each.
     pub fn measured(&self, tasks: usize, run_time: Duration) {
+        if let Some(origin) = &self.origin {
+            return origin.measured(tasks, run_time);
+        }
         self.sizing.lock().measured(tasks, run_time);
     }
 
@@ -172,6 +197,9 @@ impl<'a, T: Task> Work<'a, T> {
     /// Has `wake` called once when nothing more shall start: at once if it is so already, never if it
     /// does not come to that.
     pub fn on_stop(&self, wake: impl FnOnce() + Send + 'static) {
+        if let Some(origin) = &self.origin {
+            return origin.on_stop(Box::new(wake));
+        }
         let mut waiting = self.on_stop.lock();
         if self.stopped() {
             drop(waiting);
@@ -200,6 +228,9 @@ impl<'a, T: Task> Work<'a, T> {
 
     /// Whether every task that there is has been taken.
     pub(crate) fn all_taken(&self) -> bool {
+        if let Some(origin) = &self.origin {
+            return origin.all_taken();
+        }
         self.stopped() || self.source.lock().is_empty()
     }
 
