@@ -19,6 +19,7 @@ pages! {
     introduction: "../../../docs/src/introduction.md",
     running_tasks: "../../../docs/src/running-tasks.md",
     processes: "../../../docs/src/processes.md",
+    choosing: "../../../docs/src/choosing.md",
     writing_a_backend: "../../../docs/src/writing-a-backend.md",
     architecture: "../../../docs/src/architecture.md",
     decisions: "../../../docs/src/decisions.md",
