@@ -35,7 +35,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Where tasks run: a name with options, as [`AnyBackend::named`] takes it, or a backend.
+    /// Where tasks run: a name with options, as [`AnyBackend::named`] takes it, or a backend; one of your
+    /// own as [`AnyBackend::new`].
     ///
     /// If the name is not known, each call that is made in the scope and uses it gives the error.
     ///

@@ -78,7 +78,8 @@ enum Place {
     Threads(Threads),
     #[cfg(target_os = "linux")]
     Processes(Processes),
-    Registered(Box<dyn Backend<AnyTask>>),
+    /// One that a user wrote.
+    Own(Box<dyn Backend<AnyTask>>),
     /// The choice made no sense: what to tell whoever calls.
     Invalid(String),
 }
@@ -104,10 +105,35 @@ impl AnyBackend {
             "processes" | "loky" | "multiprocessing" => processes(&spec)?,
             _ => {
                 let made = registry::make(&spec)?;
-                return Ok(Self::new(None, Place::Registered(made)));
+                return Ok(Self::at(None, Place::Own(made)));
             }
         };
-        Ok(Self::new(Some(name.trim().to_owned()), place))
+        Ok(Self::at(Some(name.trim().to_owned()), place))
+    }
+
+    /// A backend of your own: one that is a [`Backend`] for every `Task + Send`, or for every
+    /// [`Portable`]. Those of this library become an `AnyBackend` by `from`.
+    ///
+    /// ```
+    /// use parallel::{AnyBackend, Backend, BackendError, Parallel, Task, Work, config};
+    ///
+    /// struct Here;
+    ///
+    /// impl<T: Task> Backend<T> for Here {
+    ///     fn drive(&self, _lanes: usize, work: &Work<'_, T>) -> Result<(), BackendError> {
+    ///         work.run_here();
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mine = AnyBackend::new(Here);
+    /// let numbers = config().backend(mine).scope(|| Parallel::configured().map(|i: i32| i + 1, 0..3));
+    /// assert_eq!(numbers?, [1, 2, 3]);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn new(backend: impl Backend<AnyTask> + 'static) -> Self {
+        Self::at(None, Place::Own(Box::new(backend)))
     }
 
     /// What the environment variable `PARALLEL_BACKEND` names, with options, or else threads.
@@ -126,7 +152,7 @@ impl AnyBackend {
         environment::backend().unwrap_or_else(Self::invalid)
     }
 
-    fn new(portable_name: Option<String>, place: Place) -> Self {
+    fn at(portable_name: Option<String>, place: Place) -> Self {
         Self(Arc::new(Named {
             portable_name,
             place,
@@ -138,7 +164,7 @@ impl AnyBackend {
         reason = "it is what a conversion of an error takes"
     )]
     fn invalid(error: BackendError) -> Self {
-        Self::new(None, Place::Invalid(error.to_string()))
+        Self::at(None, Place::Invalid(error.to_string()))
     }
 
     /// The name, with options, by which a worker process can make a backend like this one.
@@ -170,7 +196,7 @@ where
             Place::Threads(backend) => backend.drive(lanes, work),
             #[cfg(target_os = "linux")]
             Place::Processes(backend) => backend.drive(lanes, work),
-            Place::Registered(backend) => {
+            Place::Own(backend) => {
                 let context = Arc::new(Context::of_tasks(lanes));
                 backend.drive(lanes, &work.converted(Erasure { context }))
             }
@@ -184,7 +210,7 @@ where
             Place::Threads(backend) => Backend::<T>::batch_time(backend),
             #[cfg(target_os = "linux")]
             Place::Processes(backend) => Backend::<T>::batch_time(backend),
-            Place::Registered(backend) => backend.batch_time(),
+            Place::Own(backend) => backend.batch_time(),
             Place::Invalid(_) => Duration::ZERO,
         }
     }
@@ -216,13 +242,13 @@ impl From<String> for AnyBackend {
 impl From<Sequential> for AnyBackend {
     fn from(backend: Sequential) -> Self {
         let name = "sequential".to_owned();
-        Self::new(Some(name), Place::Sequential(backend))
+        Self::at(Some(name), Place::Sequential(backend))
     }
 }
 
 impl From<Threads> for AnyBackend {
     fn from(backend: Threads) -> Self {
-        Self::new(Some("threads".to_owned()), Place::Threads(backend))
+        Self::at(Some("threads".to_owned()), Place::Threads(backend))
     }
 }
 
@@ -231,7 +257,7 @@ impl From<Processes> for AnyBackend {
     /// What has been set has no name that could be told elsewhere: calls inside of tasks in worker
     /// processes do not follow this choice.
     fn from(backend: Processes) -> Self {
-        Self::new(None, Place::Processes(backend))
+        Self::at(None, Place::Processes(backend))
     }
 }
 
@@ -243,7 +269,7 @@ impl fmt::Debug for AnyBackend {
             Place::Threads(backend) => fields.field(backend),
             #[cfg(target_os = "linux")]
             Place::Processes(backend) => fields.field(backend),
-            Place::Registered(_) => fields.field(&format_args!("registered")),
+            Place::Own(_) => fields.field(&format_args!("one of a user's own")),
             Place::Invalid(message) => fields.field(&format_args!("invalid: {message}")),
         };
         fields.finish()

@@ -114,6 +114,7 @@ fn a_backend_may_be_handed_over() {
         (AnyBackend::from(Sequential::new()), true),
         (Threads::new().into(), true),
         (Processes::new().into(), false),
+        (AnyBackend::new(Processes::new()), false),
         (String::from("processes").into(), false),
         ("threading".parse().unwrap(), true),
         ("loky".parse().unwrap(), false),
