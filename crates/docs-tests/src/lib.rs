@@ -20,6 +20,7 @@ pages! {
     running_tasks: "../../../docs/src/running-tasks.md",
     processes: "../../../docs/src/processes.md",
     trouble: "../../../docs/src/trouble.md",
+    choosing: "../../../docs/src/choosing.md",
     writing_a_backend: "../../../docs/src/writing-a-backend.md",
     architecture: "../../../docs/src/architecture.md",
     worker_life: "../../../docs/src/worker-life.md",

@@ -1,8 +1,9 @@
 //! How many workers a number of jobs means, and how many CPUs there are to share.
 
-use std::cell::Cell;
 use std::sync::OnceLock;
 
+use crate::config;
+use crate::context;
 use crate::error::Error;
 
 /// A number of jobs as joblib writes it: a positive one is meant as it stands, -1 is every CPU, -2
@@ -11,7 +12,16 @@ use crate::error::Error;
 /// Made from any of the usual integers, so that `Parallel::new(3)` and
 /// `Parallel::new(vec.len())` both work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NJobs(isize);
+pub struct NJobs(Wanted);
+
+/// How a number of jobs was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Number(isize),
+    /// By the user of the program, in the environment. Read when it is needed, as the CPUs are counted
+    /// then: what is wrong with it is an error of the call.
+    Environment,
+}
 
 /// More workers than this nobody gets, whatever number is asked for: each takes a thread here, and many
 /// thousands of them end the program, with a message from the system that says little.
@@ -23,7 +33,7 @@ macro_rules! from_integer {
             /// A number beyond `isize` is as good as the largest one.
             fn from(n: $integer) -> Self {
                 #[allow(clippy::unnecessary_fallible_conversions, reason = "fallible for some of them")]
-                Self(isize::try_from(n).unwrap_or(isize::MAX))
+                Self(Wanted::Number(isize::try_from(n).unwrap_or(isize::MAX)))
             }
         }
     )* };
@@ -33,20 +43,32 @@ from_integer!(i32 u32 u64 isize usize);
 impl From<i64> for NJobs {
     fn from(n: i64) -> Self {
         let nearest = if n < 0 { isize::MIN } else { isize::MAX };
-        Self(isize::try_from(n).unwrap_or(nearest))
+        Self(Wanted::Number(isize::try_from(n).unwrap_or(nearest)))
     }
 }
 
 impl NJobs {
+    /// What `PARALLEL_N_JOBS` says: see [`Parallel::configured`](crate::Parallel::configured).
+    pub(crate) fn of_environment() -> Self {
+        Self(Wanted::Environment)
+    }
+
     /// The number of workers, here and now; `MOST_JOBS` at most.
     ///
     /// # Errors
-    /// [`Error::NoJobs`] for 0.
+    /// [`Error::NoJobs`] for 0; [`Error::Backend`] if the environment is asked and says no number.
     pub(crate) fn resolve(self) -> Result<usize, Error> {
-        match self.0 {
+        let number = match self.0 {
+            Wanted::Number(number) => number,
+            Wanted::Environment => config::environment::n_jobs()?,
+        };
+        match number {
             0 => Err(Error::NoJobs),
             n @ 1.. => Ok(n.unsigned_abs().min(MOST_JOBS)),
-            n => Ok(relative_to(n, cpu_share())),
+            n => {
+                config::environment::max_cpus()?;
+                Ok(relative_to(n, cpu_share()))
+            }
         }
     }
 }
@@ -54,11 +76,6 @@ impl NJobs {
 /// joblib's rule for a negative number of jobs.
 fn relative_to(n: isize, cpus: usize) -> usize {
     (cpus + 1).saturating_sub(n.unsigned_abs()).max(1)
-}
-
-thread_local! {
-    /// Into how many shares the calls around this place divide the CPUs.
-    static SHARES: Cell<usize> = const { Cell::new(1) };
 }
 
 /// The CPUs that a call made at this place may count on: all of them, or, inside a task, that task's
@@ -73,25 +90,7 @@ thread_local! {
 /// ```
 #[must_use]
 pub fn cpu_share() -> usize {
-    (cpu_count() / SHARES.get()).max(1)
-}
-
-/// Into how many shares the CPUs are divided here.
-pub(crate) fn shares() -> usize {
-    SHARES.get()
-}
-
-/// Calls `f` as something that has one of `shares` shares of the CPUs.
-pub(crate) fn with_shares<R>(shares: usize, f: impl FnOnce() -> R) -> R {
-    /// Puts the outer value back, also when `f` unwinds.
-    struct Restore(usize);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            SHARES.set(self.0);
-        }
-    }
-    let _restore = Restore(SHARES.replace(shares.max(1)));
-    f()
+    (cpu_count() / context::shares()).max(1)
 }
 
 /// The CPUs that this process may use: those it may be scheduled on, no more than its cgroups allow
@@ -99,9 +98,8 @@ pub(crate) fn with_shares<R>(shares: usize, f: impl FnOnce() -> R) -> R {
 fn cpu_count() -> usize {
     static QUOTA: OnceLock<Option<usize>> = OnceLock::new();
     let quota = *QUOTA.get_or_init(|| cgroup::quota("/proc/self/cgroup", "/sys/fs/cgroup"));
-    let wanted = std::env::var("PARALLEL_MAX_CPUS")
-        .ok()
-        .and_then(|n| n.trim().parse::<usize>().ok());
+    // What is wrong with it is an error of the calls that ask for every CPU.
+    let wanted = config::environment::max_cpus().unwrap_or(None);
     [quota, wanted]
         .into_iter()
         .flatten()
@@ -181,12 +179,5 @@ mod tests {
         assert_eq!(NJobs::from(64).resolve().unwrap(), 64);
         assert_eq!(NJobs::from(u64::MAX).resolve().unwrap(), MOST_JOBS);
         assert!(matches!(NJobs::from(0).resolve(), Err(Error::NoJobs)));
-    }
-
-    #[test]
-    fn shares_multiply_down_to_one() {
-        let all = cpu_share();
-        with_shares(all * 4, || assert_eq!(cpu_share(), 1));
-        assert_eq!(cpu_share(), all);
     }
 }

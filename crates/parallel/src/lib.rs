@@ -16,6 +16,8 @@
 mod backend;
 mod batch_end;
 mod cancel;
+mod config;
+mod context;
 mod current;
 mod delayed;
 mod error;
@@ -35,11 +37,14 @@ mod work;
 
 #[cfg(all(target_os = "linux", feature = "explicit-init"))]
 pub use crate::backend::init;
-pub use crate::backend::{Backend, Sequential, Threads};
+pub use crate::backend::{
+    AnyBackend, AnyOutput, AnyTask, Backend, Sequential, Threads, register_backend,
+};
 #[cfg(target_os = "linux")]
 pub use crate::backend::{Output, Processes};
 pub use crate::batch_end::at_batch_end;
 pub use crate::cancel::CancelToken;
+pub use crate::config::{Config, config};
 pub use crate::current::{Current, current};
 pub use crate::delayed::{Delayed, Portable, Task, delayed};
 pub use crate::error::{BackendError, Error, Failure, Outcome, PanicBacktrace, TaskError};

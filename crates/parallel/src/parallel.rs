@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use self::drivers::Drivers;
 use self::submit::Submissions;
-use crate::backend::{Backend, Threads};
+use crate::backend::{AnyBackend, Backend, Threads};
 use crate::cancel::CancelToken;
+use crate::config;
 use crate::delayed::{Delayed, Task, delayed};
 use crate::error::{Error, Outcome};
 use crate::jobs::NJobs;
@@ -73,6 +74,38 @@ impl Parallel {
     }
 }
 
+impl Parallel<AnyBackend> {
+    /// As the user of the program chooses: what a library writes. Where tasks run is up to the innermost
+    /// [`config`](crate::config) scope around this place that says so, else to the environment variable
+    /// `PARALLEL_BACKEND`, else they run on threads. Likewise the number of jobs: the scope's, else
+    /// `PARALLEL_N_JOBS`, else one for each CPU.
+    ///
+    /// What code asks for explicitly, with [`n_jobs`](Self::n_jobs) and [`backend`](Self::backend), wins.
+    /// So does a task's share of the CPUs: inside of a task, only a scope that is entered there says how
+    /// many jobs; otherwise there is one for each CPU of the share.
+    ///
+    /// Workers are shared with all calls that follow the same choice, and so are warm also if this is
+    /// made anew for each. A choice that makes no sense is an error of each call.
+    ///
+    /// ```
+    /// use parallel::{Parallel, config, delayed};
+    ///
+    /// fn squares() -> Result<Vec<u64>, parallel::Error> {
+    ///     Parallel::configured().run((0..3u64).map(|i| delayed(|i| i * i, i)))
+    /// }
+    ///
+    /// assert_eq!(squares()?, [0, 1, 4]);
+    /// // The user of `squares` wants worker processes, which end a task that takes too long.
+    /// assert_eq!(config().backend("processes:timeout=5s").scope(squares)?, [0, 1, 4]);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn configured() -> Self {
+        let (n_jobs, backend) = config::chosen();
+        Parallel::new(n_jobs).backend(backend)
+    }
+}
+
 // Where a task borrows what must be owned, the compiler shows the line with the bound on `B` and no more
 // of what it means. So these lines carry a comment that says what to do: it is part of the message.
 impl<B> Parallel<B> {
@@ -97,6 +130,20 @@ impl<B> Parallel<B> {
             drivers: Drivers::default(),
             backend: Arc::new(backend),
         }
+    }
+
+    /// Sets the number of jobs, as [`new`](Parallel::new) does.
+    ///
+    /// ```
+    /// use parallel::Parallel;
+    ///
+    /// assert_eq!(Parallel::configured().n_jobs(2).effective_n_jobs()?, 2);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn n_jobs(mut self, n_jobs: impl Into<NJobs>) -> Self {
+        self.n_jobs = n_jobs.into();
+        self
     }
 
     /// How many tasks are handed to a worker at a time; by default as many as their measured run time
@@ -170,7 +217,8 @@ impl<B> Parallel<B> {
     /// How many jobs that are, here and now: joblib's `effective_n_jobs`.
     ///
     /// # Errors
-    /// [`Error::NoJobs`] if `n_jobs` is 0.
+    /// [`Error::NoJobs`] if `n_jobs` is 0; [`Error::Backend`] if it is up to the environment, to
+    /// `PARALLEL_N_JOBS` or to `PARALLEL_MAX_CPUS`, and that is no number.
     ///
     /// ```
     /// use parallel::{Parallel, cpu_share};

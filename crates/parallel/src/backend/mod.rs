@@ -1,8 +1,9 @@
 //! Where tasks run.
 //!
 //! A backend is driven by nobody: it is given a [`Work`] and pulls from it. Backends do not know each
-//! other, nor [`Parallel`](crate::Parallel).
+//! other ([`AnyBackend`] aside, which is one of them), nor [`Parallel`](crate::Parallel).
 
+mod any;
 #[cfg(target_os = "linux")]
 mod processes;
 mod sequential;
@@ -14,6 +15,7 @@ use crate::delayed::Task;
 use crate::error::BackendError;
 use crate::work::Work;
 
+pub use self::any::{AnyBackend, AnyOutput, AnyTask, register_backend};
 #[cfg(all(target_os = "linux", any(test, fuzzing), not(loom)))]
 pub(crate) use self::processes::hostile_ring;
 #[cfg(all(target_os = "linux", feature = "explicit-init"))]

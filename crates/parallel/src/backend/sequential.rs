@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Backend;
+use crate::context::Context;
 use crate::delayed::Task;
 use crate::error::BackendError;
 use crate::work::Work;
@@ -31,7 +32,7 @@ impl Sequential {
 
 impl<T: Task> Backend<T> for Sequential {
     fn drive(&self, _lanes: usize, work: &Work<'_, T>) -> Result<(), BackendError> {
-        work.run_here();
+        Context::of_tasks(1).enter(|| work.run_here());
         Ok(())
     }
 

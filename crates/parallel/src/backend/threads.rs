@@ -1,9 +1,9 @@
 //! The threads of this process.
 
 use super::Backend;
+use crate::context::Context;
 use crate::delayed::Task;
 use crate::error::BackendError;
-use crate::jobs;
 use crate::pool::Pool;
 use crate::work::Work;
 
@@ -39,9 +39,9 @@ where
     T::Output: Send,
 {
     fn drive(&self, lanes: usize, work: &Work<'_, T>) -> Result<(), BackendError> {
-        let shares = jobs::shares().saturating_mul(lanes);
+        let context = Context::of_tasks(lanes);
         self.pool.run(work.lanes_needed(lanes), |_lane| {
-            jobs::with_shares(shares, || work.run_here());
+            context.enter(|| work.run_here());
         });
         Ok(())
     }

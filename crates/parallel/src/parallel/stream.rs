@@ -14,9 +14,9 @@ use std::thread;
 use super::Parallel;
 use super::drivers::spawn;
 use crate::backend::Backend;
+use crate::context::Context;
 use crate::delayed::Task;
 use crate::error::{BackendError, Error, Outcome};
-use crate::jobs;
 use crate::panics;
 use crate::work::{Cursor, Handing, OnFailure, Work};
 
@@ -114,15 +114,15 @@ impl<B> Parallel<B> {
         B: Backend<I::Item>, // In other processes: owned arguments only, no captures, no borrows.
     {
         let plan = self.plan::<I::Item>(OnFailure::GoOn)?;
-        let (lanes, shares) = (plan.lanes, jobs::shares());
+        let (lanes, context) = (plan.lanes, &Context::here());
         let tasks = tasks.into_iter();
         let work = &Work::stream(Handing::AsFinished, at_most(&tasks), plan);
         let mut cursor = Cursor::new_once_through();
         thread::scope(|scope| {
             // Also when `f` panics: the scope waits for the threads.
             let _abandon = Abandon(work);
-            let pull = move || jobs::with_shares(shares, || work.pull_all(tasks));
-            let drive = move || jobs::with_shares(shares, || self.drive(lanes, work));
+            let pull = move || context.enter(|| work.pull_all(tasks));
+            let drive = move || context.enter(|| self.drive(lanes, work));
             let named = |name: &str| thread::Builder::new().name(name.to_owned());
             let started = named("parallel-pull").spawn_scoped(scope, pull);
             let started = started.and_then(|_| named("parallel-drive").spawn_scoped(scope, drive));
@@ -154,17 +154,18 @@ impl<B> Parallel<B> {
                 (self.plan_for(1, OnFailure::GoOn), Some(error))
             }
         };
-        let (lanes, shares) = (plan.lanes, jobs::shares());
+        let (lanes, context) = (plan.lanes, Context::here());
         let tasks = tasks.into_iter();
         let work = Arc::new(Work::stream(handing, at_most(&tasks), plan));
         let started = match refused {
             Some(error) => Err(error),
             None => {
                 let (input, ending) = (Arc::clone(&work), Arc::clone(&work));
-                let pull = move || jobs::with_shares(shares, || input.pull_all(tasks));
+                let of_input = context.clone();
+                let pull = move || of_input.enter(|| input.pull_all(tasks));
                 let (backend, output) = (Arc::clone(&self.backend), Arc::clone(&work));
                 let drive = move || {
-                    jobs::with_shares(shares, || drive(&*backend, lanes, &output));
+                    context.enter(|| drive(&*backend, lanes, &output));
                 };
                 let threads = spawn("parallel-pull", pull)
                     .and_then(|_| self.drivers.start(drive, move || ending.stopped()));

@@ -12,9 +12,9 @@ use super::drivers::spawn;
 use super::handle::{Handle, Promise, Shared};
 use crate::backend::Backend;
 use crate::cancel::CancelToken;
+use crate::context::Context;
 use crate::delayed::Task;
 use crate::error::{Error, Failure, TaskError};
-use crate::jobs;
 use crate::panics;
 use crate::work::{OnFailure, Work};
 
@@ -54,7 +54,7 @@ impl<B> Parallel<B> {
                 return handle;
             }
         };
-        let (lanes, shares) = (plan.lanes, jobs::shares());
+        let (lanes, context) = (plan.lanes, Context::here());
         let outer = plan.cancel_token.replace(cancel.clone());
         let promise = Promise::new(shared);
         let job = move |backend: &B| {
@@ -64,7 +64,7 @@ impl<B> Parallel<B> {
                 return;
             }
             let work = Work::new(std::iter::once(task), plan);
-            let driven = jobs::with_shares(shares, || backend.drive(lanes, &work));
+            let driven = context.enter(|| backend.drive(lanes, &work));
             let outcome = match work.into_outcomes(driven) {
                 Ok(mut outcomes) => outcomes.pop(),
                 Err(error) => Some(Err(not_run(&error))),

@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     Begin = 5,
     /// To the worker: which task comes next, as [`At`] says. Those behind it are counted on from there.
     At = 6,
+    /// To the worker, before the tasks of a call: what they inherit. The payload is it, encoded.
+    Inherit = 7,
     /// To the parent: a task's result. For the word see [`answer`].
     Done = 17,
     /// To the parent: a task's failure, encoded. The word as for `Done`.
@@ -45,7 +47,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Task,
         Self::TaskTell,
         Self::TaskLast,
@@ -54,6 +56,7 @@ impl Kind {
         Self::Failed,
         Self::Begin,
         Self::At,
+        Self::Inherit,
         Self::Begun,
         Self::Unfit,
     ];

@@ -53,15 +53,6 @@ pub(super) enum Ended {
     Unwanted,
 }
 
-/// What a lane gets.
-pub(super) enum Taken<T> {
-    Tasks(Batch<T>),
-    /// There are none now.
-    Later,
-    /// There will be none.
-    End,
-}
-
 impl<T> Feed<T> {
     pub(super) fn new() -> Self {
         Self {
@@ -93,17 +84,15 @@ impl<T> Feed<T> {
         Ok(())
     }
 
-    /// No more tasks come. The index that the next one would have had.
-    pub(super) fn end(&self, how: Ended) -> usize {
+    /// No more tasks come.
+    pub(super) fn end(&self, how: Ended) {
         let mut state = self.state.lock();
-        let index = state.pulled;
         state.pulled += usize::from(how == Ended::Panicked);
         state.exhausted |= how != Ended::Unwanted;
         state.ended = true;
         let hungry = std::mem::take(&mut state.hungry);
         drop(state);
         hungry.iter().for_each(Thread::unpark);
-        index
     }
 
     /// Nothing that waits shall be run. It is given to the caller, to drop it.
@@ -122,14 +111,14 @@ impl<T> Feed<T> {
         n: impl Fn(Option<usize>) -> usize,
         wait: bool,
         stopping: &Stopping,
-    ) -> Taken<T> {
+    ) -> Option<Batch<T>> {
         loop {
             let mut state = self.state.lock();
             if stopping.stopped() {
-                return Taken::End;
+                return None;
             }
             if let Some(batch) = state.returned.pop() {
-                return Taken::Tasks(batch);
+                return Some(batch);
             }
             if !state.ready.is_empty() {
                 let remaining = state.ended.then_some(state.ready.len());
@@ -137,13 +126,13 @@ impl<T> Feed<T> {
                 let first = state.first;
                 state.first += n;
                 let tasks = state.ready.drain(..n).collect();
-                return Taken::Tasks(Batch { first, tasks });
+                return Some(Batch { first, tasks });
             }
             if state.ended {
-                return Taken::End;
+                return None;
             }
             if !wait {
-                return Taken::Later;
+                return None;
             }
             let me = thread::current();
             state.hungry.retain(|lane| lane.id() != me.id());
@@ -191,10 +180,8 @@ mod tests {
     use super::*;
 
     fn take(feed: &Feed<i32>, n: usize, wait: bool) -> Option<(usize, Vec<i32>)> {
-        match feed.take(|_| n, wait, &Stopping::default()) {
-            Taken::Tasks(batch) => Some((batch.first, batch.tasks)),
-            Taken::Later | Taken::End => None,
-        }
+        let batch = feed.take(|_| n, wait, &Stopping::default())?;
+        Some((batch.first, batch.tasks))
     }
 
     #[test]
@@ -210,7 +197,8 @@ mod tests {
             first: 3,
             tasks: vec![13],
         });
-        assert_eq!(feed.end(Ended::Exhausted), 5);
+        feed.end(Ended::Exhausted);
+        assert_eq!(feed.pulled(), 5);
         assert!(!feed.is_empty());
         assert_eq!(take(&feed, 1, true), Some((3, vec![13])));
         assert!(take(&feed, 3, true).is_none());
@@ -238,7 +226,7 @@ mod tests {
             let lanes = [(); 3].map(|()| scope.spawn(|| feed.take(|_| 1, true, &stopping)));
             stopping.stop();
             for lane in lanes {
-                assert!(matches!(lane.join().unwrap(), Taken::End));
+                assert!(lane.join().unwrap().is_none());
             }
         });
     }

@@ -10,10 +10,12 @@
 //!
 //! `Work` owns what is the same wherever tasks run: laziness ([`source`], [`feed`]), how many at a time
 //! ([`batch`]), how far ahead ([`window`]), order ([`order`], [`results`], [`delivery`]), what a failure
-//! does, when to stop ([`stopping`]), and what is given back ([`end`]). Each part has a lock of its own. Only the source's is held while
-//! a user's code runs, the iterator, and while another one is taken, the sizes'.
+//! does, when to stop ([`stopping`]), and what is given back ([`end`]). For a backend that runs tasks of
+//! another type it can be seen as if it had such ([`converted`]). Each part has a lock of its own. Only the
+//! source's is held while a user's code runs, the iterator, and while another one is taken, the sizes'.
 
 mod batch;
+mod converted;
 mod delivery;
 mod end;
 mod feed;
@@ -32,8 +34,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use self::batch::Sizing;
+use self::converted::Origin;
 use self::delivery::Delivery;
-use self::feed::{Feed, Taken};
+use self::feed::Feed;
 use self::results::{Results, Run};
 use self::source::Source;
 use self::stopping::Stopping;
@@ -46,6 +49,7 @@ use crate::observe::{Event, Observers};
 use crate::panics;
 
 pub use self::batch::BatchSize;
+pub(crate) use self::converted::Conversion;
 pub(crate) use self::delivery::Handing;
 pub(crate) use self::end::Pairs;
 pub use self::source::Batch;
@@ -104,6 +108,8 @@ enum Output<R> {
 /// threads as it likes, until there are none left; for each task it tells the outcome with
 /// [`finish`](Self::finish). Everything else is done here.
 pub struct Work<'a, T: Task> {
+    /// If this is a view of other work, that is asked, and not what is here.
+    origin: Option<Box<dyn Origin<T> + 'a>>,
     input: Input<'a, T>,
     sizing: Mutex<Sizing>,
     output: Output<T::Output>,
@@ -173,6 +179,7 @@ impl<'a, T: Task> Work<'a, T> {
             token.watch(move || stopping.cancel())
         });
         Self {
+            origin: None,
             input,
             sizing: Mutex::new(sizing),
             output,
@@ -199,24 +206,21 @@ impl<'a, T: Task> Work<'a, T> {
     /// Waits while another thread is in the caller's iterator, or until there is room for more results.
     /// Each task is handed out once.
     pub fn take(&self) -> Option<Batch<T>> {
-        match self.next_batch(true) {
-            Taken::Tasks(batch) => Some(batch),
-            Taken::Later | Taken::End => None,
-        }
+        self.next_batch(true)
     }
 
     /// The same for a lane that has tasks whose outcomes it has not told: does not wait until others
     /// have.
     pub(crate) fn take_now(&self) -> Option<Batch<T>> {
-        match self.next_batch(false) {
-            Taken::Tasks(batch) => Some(batch),
-            Taken::Later | Taken::End => None,
-        }
+        self.next_batch(false)
     }
 
-    fn next_batch(&self, wait: bool) -> Taken<T> {
+    fn next_batch(&self, wait: bool) -> Option<Batch<T>> {
+        if let Some(origin) = &self.origin {
+            return origin.take(wait);
+        }
         if self.stopped() {
-            return Taken::End;
+            return None;
         }
         let source = match &self.input {
             Input::Source(source) => source,
@@ -235,7 +239,7 @@ impl<'a, T: Task> Work<'a, T> {
                     window.try_acquire(most)
                 };
                 if permits == 0 {
-                    return if wait { Taken::End } else { Taken::Later };
+                    return None;
                 }
                 permits
             }
@@ -243,7 +247,7 @@ impl<'a, T: Task> Work<'a, T> {
         let (batch, panic) = {
             let mut source = source.lock();
             if self.stopped() {
-                return Taken::End;
+                return None;
             }
             let size = self.sizing.lock().next(source.at_most());
             source.pull(size.min(permits))
@@ -257,11 +261,14 @@ impl<'a, T: Task> Work<'a, T> {
             let index = source.lock().pulled() - 1;
             self.fail(TaskError::new(index, 0, panic.of_source()));
         }
-        batch.map_or(Taken::End, Taken::Tasks)
+        batch
     }
 
     /// How many of `lanes` can have something to do at all.
     pub fn lanes_needed(&self, lanes: usize) -> usize {
+        if let Some(origin) = &self.origin {
+            return origin.lanes_needed(lanes);
+        }
         let at_most = match &self.input {
             Input::Source(source) => source.lock().at_most(),
             Input::Feed(_) => self.at_most,
@@ -279,6 +286,9 @@ impl<'a, T: Task> Work<'a, T> {
 
     /// The results of consecutive tasks.
     pub(crate) fn succeed(&self, first: usize, values: Vec<T::Output>) {
+        if let Some(origin) = &self.origin {
+            return origin.succeed(first, values);
+        }
         let ends = self.ends_call.is_some_and(|ends| values.iter().any(ends));
         let (tasks, run) = (values.len(), Run::Values(values));
         match &self.output {
@@ -298,6 +308,9 @@ impl<'a, T: Task> Work<'a, T> {
 
     /// The failure of a task.
     pub(crate) fn fail(&self, error: TaskError) {
+        if let Some(origin) = &self.origin {
+            return origin.fail(error);
+        }
         match &self.output {
             Output::Kept(results) => {
                 let new = results.lock().add_failure(error);
@@ -326,6 +339,9 @@ impl<'a, T: Task> Work<'a, T> {
 
     /// Gives back what was taken and cannot be run here, for another lane to take.
     pub fn give_back(&self, batch: Batch<T>) {
+        if let Some(origin) = &self.origin {
+            return origin.give_back(batch);
+        }
         match &self.input {
             Input::Source(source) => {
                 let tasks = batch.len();
@@ -339,6 +355,9 @@ impl<'a, T: Task> Work<'a, T> {
     /// Tells how long a number of tasks ran, from the start of the first to the end of the last. The
     /// size of the next batches follows from it; without it, they have one task each.
     pub fn measured(&self, tasks: usize, run_time: Duration) {
+        if let Some(origin) = &self.origin {
+            return origin.measured(tasks, run_time);
+        }
         let mut sizing = self.sizing.lock();
         let before = sizing.next(None);
         sizing.measured(tasks, run_time);
@@ -386,6 +405,9 @@ impl<'a, T: Task> Work<'a, T> {
 
     /// Whether every task that there is has been taken.
     pub(crate) fn all_taken(&self) -> bool {
+        if let Some(origin) = &self.origin {
+            return origin.all_taken();
+        }
         self.stopped()
             || match &self.input {
                 Input::Source(source) => source.lock().is_empty(),

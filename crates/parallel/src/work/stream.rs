@@ -41,13 +41,15 @@ impl<T: Task> Work<'_, T> {
                 }
             }
         });
-        let index = feed.end(*pulled.as_ref().unwrap_or(&Ended::Panicked));
-        // The permit of the task that did not come goes to its failure, if it has one.
-        let used = usize::from(pulled.is_err());
-        window.release(permits.saturating_sub(used));
-        if let Err(panic) = pulled {
-            self.fail(TaskError::new(index, 0, panic.of_source()));
-        }
+        // The permit of the task that did not come goes to its failure.
+        let spare = permits.saturating_sub(usize::from(pulled.is_err()));
+        let how = pulled.unwrap_or_else(|panic| {
+            // Before the end is known, after which no outcome may be missing.
+            self.fail(TaskError::new(feed.pulled(), 0, panic.of_source()));
+            Ended::Panicked
+        });
+        feed.end(how);
+        window.release(spare);
         let _ = panics::catch(move || drop(tasks));
     }
 

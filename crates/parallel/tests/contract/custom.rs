@@ -8,12 +8,17 @@ mod behaviours;
 
 type Here = Relay;
 
+/// Whether calls inside of tasks get a share of the CPUs, not all.
+const SHARES_CPUS: bool = false;
+/// Whether a task belongs to a batch where it is called.
+const IN_BATCHES: bool = false;
+
 fn here() -> Here {
     Relay
 }
 
 /// Sends each task to another thread and its outcome back.
-struct Relay;
+pub struct Relay;
 
 impl<T: Task + Send> Backend<T> for Relay
 where

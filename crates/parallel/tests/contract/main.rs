@@ -7,6 +7,7 @@
     reason = "each backend includes the same behaviours"
 )]
 
+mod any;
 mod custom;
 #[cfg(target_os = "linux")]
 mod processes;

@@ -9,6 +9,11 @@ mod behaviours_places;
 
 type Here = Processes;
 
+/// Whether calls inside of tasks get a share of the CPUs, not all.
+const SHARES_CPUS: bool = true;
+/// Whether a task belongs to a batch where it is called.
+const IN_BATCHES: bool = true;
+
 fn here() -> Here {
     Processes::new()
 }

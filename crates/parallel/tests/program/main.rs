@@ -4,6 +4,7 @@
 //! Not a usual test harness: this executable plays the programs under test itself, when it is started
 //! with the name of a role, so that nothing else runs in them.
 
+mod configured;
 mod limits;
 mod parent;
 mod stage;
@@ -19,6 +20,18 @@ const TESTS: &[Named] = &[
     (
         "the_environment_limits_the_cpus",
         parent::the_environment_limits_the_cpus,
+    ),
+    (
+        "the_environment_chooses",
+        configured::the_environment_chooses,
+    ),
+    (
+        "a_bad_choice_is_told_and_can_be_overridden",
+        configured::a_bad_choice_is_told_and_can_be_overridden,
+    ),
+    (
+        "a_bad_number_of_cpus_is_told",
+        configured::a_bad_number_of_cpus_is_told,
     ),
     (
         "a_killed_parent_leaves_nothing",
@@ -75,6 +88,14 @@ const TESTS: &[Named] = &[
 
 const ROLES: &[Named] = &[
     ("count_cpus", parent::count_cpus),
+    ("count_badly", configured::count_badly),
+    ("choose_nothing", configured::choose_nothing),
+    ("choose_processes", configured::choose_processes),
+    (
+        "choose_what_is_registered",
+        configured::choose_what_is_registered,
+    ),
+    ("choose_badly", configured::choose_badly),
     ("start_workers_and_wait", parent::start_workers_and_wait),
     ("leave_a_process_and_exit", parent::leave_a_process_and_exit),
     (

@@ -8,6 +8,7 @@ use rustix::rand::GetRandomFlags;
 use super::Processes;
 use super::lines::Nonce;
 use super::output::Output;
+use crate::context::Inherited;
 use crate::jobs;
 use crate::wire::{Captureless, EntryPoint, entry_point_of_action};
 
@@ -35,8 +36,8 @@ pub(super) struct Setup {
 /// What a new worker counts on.
 #[derive(Clone, Debug)]
 pub(super) struct Contract {
-    /// Into how many shares the CPUs are divided where its tasks run.
-    pub(super) shares: usize,
+    /// What its tasks inherit.
+    pub(super) inherited: Inherited,
     /// Whether it shall note when it starts each task.
     pub(super) timed: bool,
     pub(super) memory_limit: Option<u64>,
@@ -123,7 +124,7 @@ impl Contract {
     /// For one of so many workers.
     pub(super) fn new(processes: &Processes, lanes: usize) -> Self {
         Self {
-            shares: jobs::shares().saturating_mul(lanes),
+            inherited: Inherited::by_tasks(lanes),
             timed: processes.limits.timeout.is_some(),
             memory_limit: processes.limits.memory.map(|bytes| bytes as u64),
             setup: processes.setup.clone(),

@@ -23,9 +23,9 @@ use super::ring::{DATA, SPACE};
 use super::supervision::Ended;
 use crate::delayed::Portable;
 use crate::error::{BackendError, Failure, TaskError};
-use crate::panics;
-use crate::wire::frame::{At, Kind};
+use crate::wire::frame::{At, HEADER, Header, Kind};
 use crate::work::{Batch, Work};
+use crate::{panics, wire};
 
 /// In a batch so many times the parent is woken, at even distances, if it sleeps.
 const TELLS: usize = 8;
@@ -122,7 +122,11 @@ where
         self.retire();
         self.hear();
         self.crew.release(self.number);
-        if let Some(process) = self.process.take() {
+        if let Some(mut process) = self.process.take() {
+            if self.received > 0 {
+                // Who has answered has read what came before the task.
+                process.inherited = Some(self.crew.contract.inherited.clone());
+            }
             self.crew.rest(process);
         }
         result
@@ -136,13 +140,14 @@ where
             }
             self.retire();
             if self.process.is_none() {
-                let process = self.crew.hire(self.number)?;
+                let mut process = self.crew.hire(self.number)?;
                 self.number = Some(process.number);
                 self.generation = process.generation();
                 self.received = 0;
                 // It knows nothing of what the one before it was told, nor has it done any of its batch.
                 self.told = None;
                 self.of_batch = 0;
+                self.brief(&mut process);
                 self.process = Some(process);
                 // What was printed between two calls is no task's, and nobody's last word.
                 self.hear();
@@ -163,6 +168,27 @@ where
             }
         }
         Ok(())
+    }
+
+    /// Begins the outbox for a worker that is new to this lane: with what its tasks inherit, unless it
+    /// knows that.
+    fn brief(&mut self, process: &mut Process) {
+        self.told = None;
+        self.outbox.clear();
+        self.written = 0;
+        let inherited = &self.crew.contract.inherited;
+        if process.inherited.take().as_ref() == Some(inherited) {
+            return;
+        }
+        self.outbox.extend([0; HEADER]);
+        wire::encode(inherited, &mut self.outbox).expect("it is made of a text and a number");
+        let header = Header {
+            kind: Kind::Inherit,
+            generation: self.generation,
+            payload: self.outbox.len() - HEADER,
+            word: 0,
+        };
+        self.outbox[..HEADER].copy_from_slice(&header.to_bytes());
     }
 
     /// Takes a batch if there is none, or one more if it is worth while to be ahead. One at a time:

@@ -21,6 +21,7 @@ use super::hello::{Hello, MARK, Terms};
 use super::link::{Link, Side};
 use super::memory::Memory;
 use super::output::Printed;
+use crate::context::Inherited;
 use crate::wire::frame::{Header, Inbox, Kind};
 
 /// The executable that this process runs, even if its file has been replaced or removed since.
@@ -59,6 +60,8 @@ pub(super) struct Process {
     pub(super) number: usize,
     /// Whether its initializer has not answered yet.
     pub(super) beginning: bool,
+    /// What its tasks inherit, as it was told last; `None` if that may not have reached it.
+    pub(super) inherited: Option<Inherited>,
     /// How many tasks it has answered for in its life.
     pub(super) answered: u64,
     generation: u16,
@@ -77,7 +80,7 @@ impl Process {
         let hello = Hello {
             terms: Terms {
                 worker: number,
-                shares: contract.shares as u64,
+                shares: contract.inherited.shares(),
                 timed: contract.timed,
                 memory_limit: contract.memory_limit,
                 marks,
@@ -117,6 +120,7 @@ impl Process {
             printed,
             number,
             beginning: false,
+            inherited: Some(Inherited::share_only(contract.inherited.shares())),
             answered: 0,
             generation: 0,
             reaped: None,

@@ -21,10 +21,11 @@ use super::output::Marker;
 use super::ring::{Corrupt, DATA, SPACE};
 use super::start;
 use crate::batch_end::Batches;
+use crate::context::Inherited;
 use crate::current::{Here, Stop};
 use crate::error::Failure;
 use crate::wire::frame::{At, HEADER, Header, Inbox, Kind, MAX_PAYLOAD, answer};
-use crate::{jobs, panics, wire};
+use crate::{context, panics, wire};
 
 /// A buffer that has room for more than this gives it back after use.
 const KEEP: usize = 1 << 20;
@@ -32,7 +33,7 @@ const KEEP: usize = 1 << 20;
 /// Runs tasks until the parent is through. Never returns.
 pub(super) fn main() -> ! {
     let code = match connect() {
-        Ok((worker, shares)) => match jobs::with_shares(shares, || worker.serve()) {
+        Ok(worker) => match worker.serve() {
             Ok(()) => 0,
             Err(End::Unfit) => 3,
             Err(End::Lost) => end_group(),
@@ -49,7 +50,7 @@ pub(super) fn main() -> ! {
 }
 
 /// Takes over the connection from standard input, which is empty from then on.
-fn connect() -> io::Result<(Worker, usize)> {
+fn connect() -> io::Result<Worker> {
     let stdin = rustix::stdio::stdin();
     let hello = Hello::receive(stdin)?;
     let lifeline = rustix::io::fcntl_dupfd_cloexec(stdin, 3)?;
@@ -68,10 +69,10 @@ fn connect() -> io::Result<(Worker, usize)> {
         setrlimit(Resource::Data, Rlimit { current, maximum })?;
     }
     memory.control().set_ready();
-    let shares = usize::try_from(terms.shares).unwrap_or(usize::MAX);
+    context::enter_worker(&Inherited::share_only(terms.shares));
     let link = Link::new(Side::Worker, Arc::clone(&memory), hello.hear, hello.tell);
     let tell = Arc::new(link.teller()?);
-    Ok((Worker::new(link, memory, tell, terms, marker), shares))
+    Ok(Worker::new(link, memory, tell, terms, marker))
 }
 
 /// Has `ps` and `top` call this process as they call the program, and not `exe` after the link that
@@ -221,6 +222,10 @@ impl Worker {
                 Some((header, _)) if header.kind == Kind::Begin => self.begin(header)?,
                 Some((header, _)) if header.kind == Kind::At => {
                     self.next = At::from_word(header.word);
+                }
+                Some((header, inherited)) if header.kind == Kind::Inherit => {
+                    let inherited = wire::decode(self.inbox.payload(inherited));
+                    context::enter_worker(&inherited.map_err(|_| End::Lost)?);
                 }
                 Some((header, argument)) => self.serve_task(header, argument)?,
                 None => {

@@ -164,3 +164,11 @@ fn a_running_task_learns_that_the_call_has_ended() {
     assert!(error.to_string().contains("nobody wants"), "{error}");
     assert!(path.join("ended").exists());
 }
+
+#[test]
+fn tasks_know_their_index_also_in_a_worker_that_replaces_one_which_is_through() {
+    let processes = Processes::new().max_tasks_per_worker(2);
+    let parallel = Parallel::new(1).backend(processes);
+    let indices = parallel.map(|_| current().unwrap().index(), 0..7);
+    assert_eq!(indices.unwrap(), [0, 1, 2, 3, 4, 5, 6]);
+}

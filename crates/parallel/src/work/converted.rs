@@ -1,0 +1,128 @@
+//! The same work, for a backend that runs tasks of another type.
+//!
+//! ```text
+//!  Work<T> ──take()──► there ──► Work<U> ──► backend
+//!     ▲ ◄──give_back()── back ◄────┤
+//!     └────finish()── result ◄─────┘
+//! ```
+//!
+//! It is a view: what is asked of it is asked of the work behind it. So laziness, the size of batches,
+//! order and stopping are what they are there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Batch, BatchSize, Plan, PreDispatch, Work};
+use crate::delayed::Task;
+use crate::error::{Failure, TaskError};
+use crate::panics;
+
+/// How tasks become those of another type, and what comes of them what would have come of the first.
+pub(crate) trait Conversion<T: Task>: Send + Sync {
+    /// What they become.
+    type Task: Task;
+
+    fn there(&self, task: T) -> Self::Task;
+
+    /// The task that it was made of; `None` if it comes from somewhere else.
+    fn back(&self, task: Self::Task) -> Option<T>;
+
+    fn result(&self, result: <Self::Task as Task>::Output) -> Result<T::Output, Failure>;
+}
+
+/// The work behind one that is a view.
+pub(super) trait Origin<U: Task>: Send + Sync {
+    fn take(&self, wait: bool) -> Option<Batch<U>>;
+    fn give_back(&self, batch: Batch<U>);
+    fn lanes_needed(&self, lanes: usize) -> usize;
+    fn all_taken(&self) -> bool;
+    fn succeed(&self, first: usize, values: Vec<U::Output>);
+    fn fail(&self, error: TaskError);
+    fn measured(&self, tasks: usize, run_time: Duration);
+}
+
+impl<T: Task + Send> Work<'_, T>
+where
+    T::Output: Send,
+{
+    /// A view of this work in which its tasks are of another type.
+    pub(crate) fn converted<'c, C: Conversion<T> + 'c>(&'c self, by: C) -> Work<'c, C::Task> {
+        let plan = Plan {
+            lanes: 1,
+            batch_size: BatchSize::Auto,
+            batch_time: Duration::ZERO,
+            on_failure: self.on_failure,
+            pre_dispatch: PreDispatch::Auto,
+            cancel_token: None,
+            observers: self.observers.clone(),
+        };
+        let mut view = Work::new(std::iter::empty(), plan);
+        view.stopping = Arc::clone(&self.stopping);
+        view.origin = Some(Box::new(Behind { work: self, by }));
+        view
+    }
+}
+
+struct Behind<'c, 'a, T: Task, C> {
+    work: &'c Work<'a, T>,
+    by: C,
+}
+
+impl<T: Task + Send, C: Conversion<T>> Origin<C::Task> for Behind<'_, '_, T, C>
+where
+    T::Output: Send,
+{
+    fn take(&self, wait: bool) -> Option<Batch<C::Task>> {
+        let batch = self.work.next_batch(wait)?;
+        let there = |task| self.by.there(task);
+        Some(Batch {
+            first: batch.first,
+            tasks: batch.tasks.into_iter().map(there).collect(),
+        })
+    }
+
+    fn give_back(&self, batch: Batch<C::Task>) {
+        let back = |task| self.by.back(task);
+        // What was never taken here cannot be given back. The backend is told that it is missing.
+        if let Some(tasks) = batch.tasks.into_iter().map(back).collect() {
+            let first = batch.first;
+            self.work.give_back(Batch { first, tasks });
+        }
+    }
+
+    fn lanes_needed(&self, lanes: usize) -> usize {
+        self.work.lanes_needed(lanes)
+    }
+
+    fn all_taken(&self) -> bool {
+        self.work.all_taken()
+    }
+
+    fn succeed(&self, first: usize, values: Vec<<C::Task as Task>::Output>) {
+        let (mut first, mut results) = (first, Vec::with_capacity(values.len()));
+        for value in values {
+            // To make a result of bytes is a user's code.
+            let result = panics::catch(|| self.by.result(value));
+            match result.unwrap_or_else(|panic| Err(panic.of_task())) {
+                Ok(result) => results.push(result),
+                Err(failure) => {
+                    let failed = first + results.len();
+                    self.work.succeed(first, std::mem::take(&mut results));
+                    self.work.fail(TaskError::new(failed, 1, failure));
+                    first = failed + 1;
+                }
+            }
+        }
+        if !results.is_empty() {
+            self.work.succeed(first, results);
+        }
+    }
+
+    fn fail(&self, error: TaskError) {
+        self.work.fail(error);
+    }
+
+    fn measured(&self, tasks: usize, run_time: Duration) {
+        self.work.measured(tasks, run_time);
+    }
+}

@@ -1,0 +1,23 @@
+//! The behaviours, on threads chosen by name.
+
+use parallel::{AnyBackend, Parallel};
+
+#[path = "../behaviours/mod.rs"]
+mod behaviours;
+#[path = "../behaviours/places.rs"]
+mod places;
+
+type Here = AnyBackend;
+
+/// Whether calls inside of tasks get a share of the CPUs, not all.
+const SHARES_CPUS: bool = true;
+/// Whether a task belongs to a batch where it is called.
+const IN_BATCHES: bool = true;
+
+fn here() -> Here {
+    AnyBackend::named("threads").unwrap()
+}
+
+fn parallel(n_jobs: i32) -> Parallel<Here> {
+    Parallel::new(n_jobs).backend(here())
+}
