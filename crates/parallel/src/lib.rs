@@ -51,5 +51,7 @@ pub use crate::error::{BackendError, Error, Failure, Outcome, PanicBacktrace, Ta
 pub use crate::jobs::{NJobs, cpu_share};
 pub use crate::observe::{Event, Observer, OutputStream};
 pub use crate::parallel::{Handle, Iter, IterUnordered, Parallel, TryError, wait_first};
+#[cfg(feature = "stream")]
+pub use crate::parallel::{IterStream, IterUnorderedStream};
 pub use crate::wire::EntryPoint;
 pub use crate::work::{Batch, BatchSize, PreDispatch, Work};

@@ -1,5 +1,7 @@
 //! [`Parallel`]: what a user calls.
 
+#[cfg(feature = "stream")]
+mod asynchronous;
 mod drivers;
 mod handle;
 mod stream;
@@ -20,6 +22,8 @@ use crate::jobs::NJobs;
 use crate::observe::{Observer, Observers};
 use crate::work::{BatchSize, OnFailure, Plan, PreDispatch, Work};
 
+#[cfg(feature = "stream")]
+pub use self::asynchronous::{IterStream, IterUnorderedStream};
 pub use self::handle::{Handle, wait_first};
 pub use self::stream::{Iter, IterUnordered};
 pub use self::try_run::TryError;
@@ -45,7 +49,7 @@ pub struct Parallel<B = Threads> {
     cancel_token: Option<CancelToken>,
     observers: Observers,
     // Dropped in this order: the backend's workers go last.
-    submissions: Submissions<B>,
+    submissions: Submissions,
     drivers: Drivers,
     backend: Arc<B>,
 }

@@ -35,7 +35,11 @@ fn square(i: u64) -> u64 {
 
 #[test]
 fn outcomes_come_in_order() {
-    let outcomes = collect(Parallel::new(3).iter((0..5000).map(|i| delayed(square, i))));
+    let outcomes = collect(
+        Parallel::new(3)
+            .iter((0..5000).map(|i| delayed(square, i)))
+            .into_stream(),
+    );
     assert!(
         outcomes
             .into_iter()
@@ -43,7 +47,11 @@ fn outcomes_come_in_order() {
             .eq((0..5000).map(square))
     );
     let parallel = Parallel::new(2).backend(Processes::new()).pre_dispatch(3);
-    let outcomes = collect(parallel.iter((0..500).map(|i| delayed(square, i))));
+    let outcomes = collect(
+        parallel
+            .iter((0..500).map(|i| delayed(square, i)))
+            .into_stream(),
+    );
     assert!(
         outcomes
             .into_iter()
@@ -55,7 +63,7 @@ fn outcomes_come_in_order() {
 #[test]
 fn unordered_outcomes_come_with_their_index() {
     let stream = Parallel::new(3).iter_unordered((0..5000).map(|i| delayed(square, i)));
-    let mut outcomes: Vec<_> = collect(stream)
+    let mut outcomes: Vec<_> = collect(stream.into_stream())
         .into_iter()
         .map(|(i, o)| (i, o.unwrap()))
         .collect();

@@ -9,12 +9,16 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
     let target = target_dir()?;
     let mut steps = vec![
         Step::cargo("format", "fmt --all --check"),
-        Step::cargo("clippy", "clippy --workspace --all-targets -- -D warnings"),
+        // With the features that only add something; the steps with `explicit-init` do without.
+        Step::cargo(
+            "clippy",
+            "clippy --workspace --all-targets --features parallel/stream -- -D warnings",
+        ),
         Step::cargo(
             "clippy, explicit-init",
             "clippy -p parallel --features explicit-init --all-targets -- -D warnings",
         ),
-        Step::cargo("tests", "test --workspace"),
+        Step::cargo("tests", "test --workspace --features parallel/stream"),
         Step::cargo(
             "tests, explicit-init",
             "test -p parallel --features explicit-init --test explicit_init",
@@ -27,10 +31,14 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
                 "CARGO_TARGET_DIR",
                 target.join("loom").display().to_string(),
             ),
-        Step::cargo("reference", "doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings"),
+        Step::cargo(
+            "reference",
+            "doc --workspace --no-deps --features parallel/stream",
+        )
+        .env("RUSTDOCFLAGS", "-D warnings"),
         Step::cargo(
             "release build",
-            "build --workspace --bins --examples --release",
+            "build --workspace --bins --examples --release --features parallel/stream",
         ),
     ];
     let built = target.join("release");
@@ -61,7 +69,10 @@ pub(crate) fn chaos(options: &[&str]) -> Step {
 /// The reference and the book.
 pub(crate) fn docs() -> Vec<Step> {
     vec![
-        Step::cargo("reference", "doc --workspace --no-deps"),
+        Step::cargo(
+            "reference",
+            "doc --workspace --no-deps --features parallel/stream",
+        ),
         Step::new("book", "mdbook", "build docs").if_missing("`cargo install mdbook` brings it"),
     ]
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::submit::Place;
 use crate::cancel::CancelToken;
 use crate::error::{Error, Failure, Outcome, TaskError};
 
@@ -33,6 +34,9 @@ pub fn wait_first<'h, R: 'h>(handles: impl IntoIterator<Item = &'h Handle<R>>) -
     let handles: Vec<_> = handles.into_iter().collect();
     if handles.is_empty() {
         return None;
+    }
+    if let Some(next) = handles.iter().find(|handle| !handle.is_finished()) {
+        next.place.help();
     }
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     loop {
@@ -62,10 +66,12 @@ impl Wake for Unpark {
 pub struct Handle<R> {
     pub(super) shared: Arc<Shared<R>>,
     pub(super) cancel: CancelToken,
+    pub(super) place: Arc<Place>,
 }
 
 impl<R> Handle<R> {
-    /// Waits for the outcome.
+    /// Waits for the outcome. A submitted task may wait so for another one: if that has not begun, it
+    /// is run here and now.
     ///
     /// # Errors
     /// The task's failure.
@@ -73,6 +79,7 @@ impl<R> Handle<R> {
     /// # Panics
     /// If [`join_timeout`](Self::join_timeout) or the future has given the outcome away already.
     pub fn join(self) -> Outcome<R> {
+        self.place.help();
         let mut state = self.shared.state.lock();
         while !state.finished {
             self.shared.finished.wait(&mut state);
@@ -155,6 +162,8 @@ impl<R> Handle<R> {
     /// ```
     pub fn cancel(&self) {
         self.cancel.cancel();
+        // If it has not begun, it never will.
+        drop(self.place.take());
     }
 }
 

@@ -219,9 +219,9 @@ impl<T: Task> Drop for Abandon<'_, '_, T> {
 }
 
 /// A call whose results are taken as they come.
-struct Stream<T: Task> {
-    work: Arc<Work<'static, T>>,
-    cursor: Cursor<T::Output>,
+pub(super) struct Stream<T: Task> {
+    pub(super) work: Arc<Work<'static, T>>,
+    pub(super) cursor: Cursor<T::Output>,
 }
 
 impl<T: Task> Stream<T> {
@@ -238,7 +238,7 @@ impl<T: Task> Drop for Stream<T> {
 
 /// The outcomes of a call in the order of its input: what [`Parallel::iter`] gives.
 #[must_use = "to drop it ends the call"]
-pub struct Iter<T: Task>(Stream<T>);
+pub struct Iter<T: Task>(pub(super) Stream<T>);
 
 impl<T: Task> Iterator for Iter<T> {
     type Item = Outcome<T::Output>;
@@ -256,7 +256,7 @@ impl<T: Task> fmt::Debug for Iter<T> {
 
 /// The outcomes of a call as they come, with their indices: what [`Parallel::iter_unordered`] gives.
 #[must_use = "to drop it ends the call"]
-pub struct IterUnordered<T: Task>(Stream<T>);
+pub struct IterUnordered<T: Task>(pub(super) Stream<T>);
 
 impl<T: Task> Iterator for IterUnordered<T> {
     type Item = (usize, Outcome<T::Output>);
@@ -269,48 +269,5 @@ impl<T: Task> Iterator for IterUnordered<T> {
 impl<T: Task> fmt::Debug for IterUnordered<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IterUnordered").finish_non_exhaustive()
-    }
-}
-
-#[cfg(feature = "stream")]
-mod asynchronous {
-    //! The same for asynchronous programs. Needs no runtime: the work is done by threads of its own.
-
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
-    use futures_core::Stream;
-
-    use super::{Iter, IterUnordered};
-    use crate::delayed::Task;
-    use crate::error::Outcome;
-
-    // Nothing in them is pinned.
-    impl<T: Task> Unpin for Iter<T> {}
-    impl<T: Task> Unpin for IterUnordered<T> {}
-
-    impl<T: Task> Stream for Iter<T> {
-        type Item = Outcome<T::Output>;
-
-        fn poll_next(
-            mut self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-        ) -> Poll<Option<Self::Item>> {
-            let stream = &mut self.0;
-            let next = stream.cursor.poll_next(&stream.work, context);
-            next.map(|next| next.map(|(_, outcome)| outcome))
-        }
-    }
-
-    impl<T: Task> Stream for IterUnordered<T> {
-        type Item = (usize, Outcome<T::Output>);
-
-        fn poll_next(
-            mut self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-        ) -> Poll<Option<Self::Item>> {
-            let stream = &mut self.0;
-            stream.cursor.poll_next(&stream.work, context)
-        }
     }
 }

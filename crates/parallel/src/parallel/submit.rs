@@ -1,5 +1,6 @@
 //! Single tasks, each with a handle: `submit`.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -42,10 +43,11 @@ impl<B> Parallel<B> {
         B: Backend<T> + 'static, // In other processes: owned arguments only, no captures, no borrows.
     {
         let cancel = CancelToken::new();
-        let shared = Arc::new(Shared::default());
+        let (shared, place) = (Arc::new(Shared::default()), Arc::new(Place::default()));
         let handle = Handle {
             shared: Arc::clone(&shared),
             cancel: cancel.clone(),
+            place: Arc::clone(&place),
         };
         let mut plan = match self.plan::<T>(OnFailure::GoOn) {
             Ok(plan) => plan,
@@ -56,22 +58,27 @@ impl<B> Parallel<B> {
         };
         let (lanes, context) = (plan.lanes, Context::here());
         let outer = plan.cancel_token.replace(cancel.clone());
-        let promise = Promise::new(shared);
-        let job = move |backend: &B| {
-            let inner = cancel.clone();
-            let _watch = outer.map(|outer| outer.watch(move || inner.cancel()));
-            if cancel.is_cancelled() {
-                return;
-            }
+        let watch = outer.map(|outer| {
+            let place = Arc::downgrade(&place);
+            outer.watch(move || {
+                cancel.cancel();
+                drop(place.upgrade().map(|place| place.take()));
+            })
+        });
+        let (promise, backend) = (Promise::new(shared), Arc::clone(&self.backend));
+        let job = move || {
             let work = Work::new(std::iter::once(task), plan);
             let driven = context.enter(|| backend.drive(lanes, &work));
+            drop((watch, backend));
             let outcome = match work.into_outcomes(driven) {
-                Ok(mut outcomes) => outcomes.pop(),
+                // A call that is cancelled tells so for what would have come next, too.
+                Ok(outcomes) => outcomes.into_iter().next(),
                 Err(error) => Some(Err(not_run(&error))),
             };
-            promise.keep(outcome);
+            Box::new(|| promise.keep(outcome)) as Telling
         };
-        self.submissions.add(&self.backend, lanes, Box::new(job));
+        place.put(Box::new(job));
+        self.submissions.add(place, lanes);
         handle
     }
 }
@@ -81,50 +88,65 @@ fn not_run(error: &Error) -> TaskError {
     TaskError::new(0, 0, Failure::Backend { message })
 }
 
-type Job<B> = Box<dyn FnOnce(&B) + Send>;
+/// Runs a task, and gives what is left to do: to tell its outcome.
+type Job = Box<dyn FnOnce() -> Telling + Send>;
+type Telling = Box<dyn FnOnce() + Send>;
+
+/// Where a task waits until someone runs it. Whoever takes it and does not run it cancels it.
+#[derive(Default)]
+pub(super) struct Place(Mutex<Option<Job>>);
+
+impl Place {
+    fn put(&self, job: Job) {
+        *self.0.lock() = Some(job);
+    }
+
+    pub(super) fn take(&self) -> Option<Job> {
+        self.0.lock().take()
+    }
+
+    /// Runs the task here if this thread is one of those that see to submitted tasks, and nobody else has
+    /// begun with it: who waits for a task that waits for such a thread would wait for ever.
+    pub(super) fn help(&self) {
+        if SEES_TO_TASKS.get()
+            && let Some(job) = self.take()
+        {
+            job()();
+        }
+    }
+}
+
+thread_local! {
+    /// Whether this thread is one of those that see to submitted tasks.
+    static SEES_TO_TASKS: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Tasks that were submitted, and the threads that see to them: one for each job, started when there is
 /// something for it to do. They end when this has been dropped and all is done.
-pub(super) struct Submissions<B> {
-    queue: Arc<Queue<B>>,
+#[derive(Default)]
+pub(super) struct Submissions {
+    queue: Arc<Queue>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-struct Queue<B> {
-    state: Mutex<Jobs<B>>,
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
     news: Condvar,
 }
 
-struct Jobs<B> {
-    waiting: VecDeque<Job<B>>,
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Arc<Place>>,
     asleep: usize,
     running: usize,
     closing: bool,
 }
 
-impl<B> Default for Submissions<B> {
-    fn default() -> Self {
-        let jobs = Jobs {
-            waiting: VecDeque::new(),
-            asleep: 0,
-            running: 0,
-            closing: false,
-        };
-        let queue = Queue {
-            state: Mutex::new(jobs),
-            news: Condvar::new(),
-        };
-        Self {
-            queue: Arc::new(queue),
-            threads: Mutex::default(),
-        }
-    }
-}
-
-impl<B: Send + Sync + 'static> Submissions<B> {
-    fn add(&self, backend: &Arc<B>, most: usize, job: Job<B>) {
+impl Submissions {
+    fn add(&self, place: Arc<Place>, most: usize) {
         let mut state = self.queue.state.lock();
-        state.waiting.push_back(job);
+        state.waiting.push_back(place);
         let enough = state.asleep >= state.waiting.len();
         drop(state);
         self.queue.news.notify_one();
@@ -132,29 +154,37 @@ impl<B: Send + Sync + 'static> Submissions<B> {
         if enough || threads.len() >= most {
             return;
         }
-        let (queue, backend) = (Arc::clone(&self.queue), Arc::clone(backend));
-        match spawn("parallel-submit", move || queue.work_off(&*backend)) {
+        let queue = Arc::clone(&self.queue);
+        match spawn("parallel-submit", move || queue.work_off()) {
             Ok(thread) => threads.push(thread),
-            // Others will come to it; if there are none, it is told by what becomes of the task.
+            // Others will come to it; if there are none, it is cancelled.
             Err(_) if !threads.is_empty() => {}
-            Err(_) => self.queue.state.lock().waiting.clear(),
+            Err(_) => {
+                let waiting = std::mem::take(&mut self.queue.state.lock().waiting);
+                waiting.iter().for_each(|place| drop(place.take()));
+            }
         }
     }
 }
 
-impl<B> Queue<B> {
-    fn work_off(&self, backend: &B) {
+impl Queue {
+    fn work_off(&self) {
+        SEES_TO_TASKS.set(true);
         let mut state = self.state.lock();
         loop {
             match state.waiting.pop_front() {
                 None if state.closing => return,
-                Some(job) => {
+                Some(place) => {
                     state.running += 1;
                     drop(state);
                     // A panic of a backend is that of one task; its promise is broken and so kept.
-                    let _ = panics::catch(|| job(backend));
+                    let telling = panics::catch(|| place.take().map(|job| job()));
+                    // Before its handle learns of it, who may be the last to hold this open.
+                    self.state.lock().running -= 1;
+                    if let Ok(Some(tell)) = telling {
+                        tell();
+                    }
                     state = self.state.lock();
-                    state.running -= 1;
                 }
                 None => {
                     state.asleep += 1;
@@ -166,7 +196,7 @@ impl<B> Queue<B> {
     }
 }
 
-impl<B> Drop for Submissions<B> {
+impl Drop for Submissions {
     fn drop(&mut self) {
         let mut state = self.queue.state.lock();
         state.closing = true;
@@ -180,7 +210,7 @@ impl<B> Drop for Submissions<B> {
     }
 }
 
-impl<B> fmt::Debug for Submissions<B> {
+impl fmt::Debug for Submissions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waiting = self.queue.state.lock().waiting.len();
         f.debug_struct("Submissions")

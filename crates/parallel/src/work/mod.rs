@@ -60,11 +60,15 @@ pub use self::window::PreDispatch;
 /// for both.
 const BATCH_BYTES: usize = 1 << 17;
 
-/// A stream may pull so many tasks for each lane ahead of what was handed over, when nothing is known of
-/// them; and, once batches are larger than one task, so many batches: one that runs, one that waits, and
-/// as many whose results wait.
-const STREAM_TASKS: usize = 2;
-const STREAM_BATCHES: usize = 4;
+/// How many tasks a stream may pull for each lane ahead of what was handed over, unless that is fixed. Of
+/// those that go one by one: one that runs, and one that waits. Of batches: as many, and those whose results
+/// wait.
+fn ahead(batch_size: usize) -> usize {
+    match batch_size {
+        0 | 1 => 2,
+        tasks => tasks.saturating_mul(4),
+    }
+}
 
 /// What the failure of one task does to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +119,8 @@ pub struct Work<'a, T: Task> {
     output: Output<T::Output>,
     /// Permits for tasks that are on their way, if they are bounded.
     window: Option<Arc<Window>>,
-    /// So many permits for each task that makes a batch, if their number is not fixed.
-    permits_per_size: Option<usize>,
+    /// For so many lanes the number of permits follows the size of the batches, if it is not fixed.
+    growing_for: Option<usize>,
     /// How many there are at most, if that is known.
     at_most: Option<usize>,
     on_failure: OnFailure,
@@ -144,19 +148,18 @@ impl<'a, T: Task> Work<'a, T> {
     /// thread of its own.
     pub(crate) fn stream(handing: Handing, at_most: Option<usize>, plan: Plan) -> Self {
         let fixed = plan.pre_dispatch.bound(plan.lanes);
-        let permits_per_size = fixed
-            .is_none()
-            .then(|| STREAM_BATCHES.saturating_mul(plan.lanes));
-        let limit = fixed.unwrap_or_else(|| STREAM_TASKS.saturating_mul(plan.lanes));
+        let growing_for = fixed.is_none().then_some(plan.lanes);
         let output = Output::Handed(Delivery::new(handing));
         let mut work = Self::with(
             Input::Feed(Feed::new()),
             output,
-            Some(Window::new(limit)),
+            Some(Window::new(fixed.unwrap_or(1))),
             plan,
         );
-        work.permits_per_size = permits_per_size;
+        work.growing_for = growing_for;
         work.at_most = at_most;
+        let batch_size = work.sizing.lock().next(None);
+        work.widen(batch_size);
         work
     }
 
@@ -184,7 +187,7 @@ impl<'a, T: Task> Work<'a, T> {
             sizing: Mutex::new(sizing),
             output,
             window,
-            permits_per_size: None,
+            growing_for: None,
             at_most: None,
             on_failure: plan.on_failure,
             ends_call: None,
@@ -365,9 +368,14 @@ impl<'a, T: Task> Work<'a, T> {
         drop(sizing);
         if size != before {
             self.tell(|| Event::BatchSize { tasks: size });
-            if let (Some(window), Some(permits)) = (&self.window, self.permits_per_size) {
-                window.set_limit(permits.saturating_mul(size));
-            }
+            self.widen(size);
+        }
+    }
+
+    /// Has the number of permits follow the size of the batches.
+    fn widen(&self, batch_size: usize) {
+        if let (Some(window), Some(lanes)) = (&self.window, self.growing_for) {
+            window.set_limit(ahead(batch_size).saturating_mul(lanes));
         }
     }
 

@@ -24,8 +24,9 @@ fn parallel(n_jobs: i32) -> parallel::Parallel<Here> {
 
 mod alone {
     use std::collections::HashSet;
-    use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::channel;
+    use std::sync::{Arc, Barrier};
     use std::thread::{self, ThreadId};
 
     use parallel::{Parallel, Task, delayed};
@@ -121,6 +122,50 @@ mod alone {
                 };
                 assert!(Parallel::new(2).map(task, 0..2).is_err());
             }
+        });
+    }
+
+    #[test]
+    fn a_submitted_task_may_wait_for_another_one() {
+        fn tree(parallel: Arc<Parallel>, depth: u32) -> u32 {
+            if depth == 0 {
+                return 1;
+            }
+            let branch = |_| {
+                let inner = Arc::clone(&parallel);
+                parallel.submit(delayed(move |depth| tree(inner, depth), depth - 1))
+            };
+            [0, 1]
+                .map(branch)
+                .into_iter()
+                .map(|h| h.join().unwrap())
+                .sum()
+        }
+        with_deadline(|| {
+            for n_jobs in [1, 2] {
+                let parallel = Arc::new(Parallel::new(n_jobs));
+                let root = Arc::clone(&parallel);
+                let handle = parallel.submit(delayed(move |depth| tree(root, depth), 6));
+                assert_eq!(handle.join().unwrap(), 64);
+            }
+        });
+    }
+
+    #[test]
+    fn what_a_cancelled_task_gives_on_a_thread_counts() {
+        with_deadline(|| {
+            let (tell_start, started) = channel();
+            let (end, told_to_end) = channel::<()>();
+            let task = move |value: u32| {
+                tell_start.send(()).unwrap();
+                assert!(told_to_end.recv().is_err());
+                value
+            };
+            let handle = Parallel::new(1).submit(delayed(task, 7));
+            started.recv().unwrap();
+            handle.cancel();
+            drop(end);
+            assert_eq!(handle.join().unwrap(), 7);
         });
     }
 }
