@@ -24,6 +24,7 @@ fn main() -> Result<(), parallel::Error> {
             task: Some(task),
             stream,
             text,
+            ..
         } = event
         {
             let stream = match stream {

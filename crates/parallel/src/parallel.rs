@@ -357,7 +357,7 @@ impl<B> Parallel<B> {
             on_failure,
             pre_dispatch: self.pre_dispatch,
             cancel_token: self.cancel_token.clone(),
-            observers: self.observers.clone(),
+            telling: self.observers.telling(),
         }
     }
 }

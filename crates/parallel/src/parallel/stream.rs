@@ -116,7 +116,7 @@ impl<B> Parallel<B> {
         let plan = self.plan::<I::Item>(OnFailure::GoOn)?;
         let (lanes, context) = (plan.lanes, &Context::here());
         let tasks = tasks.into_iter();
-        let work = &Work::stream(Handing::AsFinished, at_most(&tasks), plan);
+        let work = &Work::stream(Handing::AsFinished, size_of_input(&tasks), plan);
         let mut cursor = Cursor::new_once_through();
         thread::scope(|scope| {
             // Also when `f` panics: the scope waits for the threads.
@@ -156,7 +156,7 @@ impl<B> Parallel<B> {
         };
         let (lanes, context) = (plan.lanes, Context::here());
         let tasks = tasks.into_iter();
-        let work = Arc::new(Work::stream(handing, at_most(&tasks), plan));
+        let work = Arc::new(Work::stream(handing, size_of_input(&tasks), plan));
         let started = match refused {
             Some(error) => Err(error),
             None => {
@@ -199,8 +199,8 @@ fn drive<T: Task>(backend: &impl Backend<T>, lanes: usize, work: &Work<'_, T>) {
     }));
 }
 
-fn at_most(tasks: &impl Iterator) -> Option<usize> {
-    panics::catch(|| tasks.size_hint().1).unwrap_or(None)
+fn size_of_input(tasks: &impl Iterator) -> (usize, Option<usize>) {
+    panics::catch(|| tasks.size_hint()).unwrap_or((0, None))
 }
 
 fn no_thread(error: &io::Error) -> BackendError {

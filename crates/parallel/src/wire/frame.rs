@@ -44,10 +44,13 @@ pub(crate) enum Kind {
     Begun = 19,
     /// To the parent: it could not be done. The payload is the failure.
     Unfit = 20,
+    /// To the parent, before the answer of a task that is watched: when it began, by the clock that both
+    /// see, is the word, and how long it ran the payload; both in nanoseconds.
+    Ran = 21,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Task,
         Self::TaskTell,
         Self::TaskLast,
@@ -59,6 +62,7 @@ impl Kind {
         Self::Inherit,
         Self::Begun,
         Self::Unfit,
+        Self::Ran,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {
@@ -73,28 +77,32 @@ pub(crate) struct At {
     pub(crate) attempt: u32,
     /// Whether nothing behind it shall be started if it fails.
     pub(crate) all_or_nothing: bool,
+    /// Whether the parent wants to know when it ran.
+    pub(crate) watched: bool,
 }
 
 const INDEX_BITS: u32 = 48;
-const ATTEMPT_BITS: u32 = 15;
+const ATTEMPT_BITS: u32 = 14;
 
 impl At {
-    /// As the word of a frame. Numbers that need more than 48 and 15 bits are told as the largest.
+    /// As the word of a frame. Numbers that need more than 48 and 14 bits are told as the largest.
     pub(crate) fn to_word(self) -> u64 {
         let index = (self.index as u64).min((1 << INDEX_BITS) - 1);
         let attempt = u64::from(self.attempt).min((1 << ATTEMPT_BITS) - 1);
         index
             | attempt << INDEX_BITS
             | u64::from(self.all_or_nothing) << (INDEX_BITS + ATTEMPT_BITS)
+            | u64::from(self.watched) << (INDEX_BITS + ATTEMPT_BITS + 1)
     }
 
     pub(crate) fn from_word(word: u64) -> Self {
         let index = word & ((1 << INDEX_BITS) - 1);
         Self {
             index: usize::try_from(index).unwrap_or(usize::MAX),
-            // Exact: fifteen bits are left.
+            // Exact: fourteen bits are left.
             attempt: (word >> INDEX_BITS & ((1 << ATTEMPT_BITS) - 1)) as u32,
-            all_or_nothing: word >> (INDEX_BITS + ATTEMPT_BITS) == 1,
+            all_or_nothing: word >> (INDEX_BITS + ATTEMPT_BITS) & 1 == 1,
+            watched: word >> (INDEX_BITS + ATTEMPT_BITS + 1) == 1,
         }
     }
 
@@ -286,8 +294,8 @@ mod tests {
         }
 
         #[test]
-        fn a_place_comes_out_as_it_went_in(index in 0..1usize << INDEX_BITS, attempt in 0..1u32 << ATTEMPT_BITS, all_or_nothing: bool) {
-            let at = At { index, attempt, all_or_nothing };
+        fn a_place_comes_out_as_it_went_in(index in 0..1usize << INDEX_BITS, attempt in 0..1u32 << ATTEMPT_BITS, all_or_nothing: bool, watched: bool) {
+            let at = At { index, attempt, all_or_nothing, watched };
             prop_assert_eq!(At::from_word(at.to_word()), at);
         }
 

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Batch, BatchSize, Plan, PreDispatch, Work};
+use super::{Batch, BatchSize, Plan, PreDispatch, Ran, Watching, Work};
 use crate::delayed::Task;
 use crate::error::{Failure, TaskError};
 use crate::panics;
@@ -37,7 +37,8 @@ pub(super) trait Origin<U: Task>: Send + Sync {
     fn lanes_needed(&self, lanes: usize) -> usize;
     fn all_taken(&self) -> bool;
     fn succeed(&self, first: usize, values: Vec<U::Output>);
-    fn fail(&self, error: TaskError);
+    fn fail(&self, error: TaskError, ran: Ran);
+    fn watching(&self) -> Option<&Watching>;
     fn measured(&self, tasks: usize, run_time: Duration);
 }
 
@@ -54,7 +55,8 @@ where
             on_failure: self.on_failure,
             pre_dispatch: PreDispatch::Auto,
             cancel_token: None,
-            observers: self.observers.clone(),
+            // What happens is told of the work behind it.
+            telling: None,
         };
         let mut view = Work::new(std::iter::empty(), plan);
         view.stopping = Arc::clone(&self.stopping);
@@ -118,8 +120,12 @@ where
         }
     }
 
-    fn fail(&self, error: TaskError) {
-        self.work.fail(error);
+    fn fail(&self, error: TaskError, ran: Ran) {
+        self.work.fail_after(error, ran);
+    }
+
+    fn watching(&self) -> Option<&Watching> {
+        self.work.watching()
     }
 
     fn measured(&self, tasks: usize, run_time: Duration) {

@@ -2,7 +2,7 @@
 
 use super::results::Results;
 use super::source::Source;
-use super::{Input, Output, Work, incomplete};
+use super::{Input, Output, Ran, Work, incomplete};
 use crate::delayed::Task;
 use crate::error::{BackendError, Error, Failure, Outcome, TaskError};
 
@@ -49,6 +49,9 @@ impl<T: Task> Work<'_, T> {
         let (source, mut results) = (source.into_inner(), results.into_inner());
         if cancelled {
             for index in unfinished(&source, &results) {
+                if let Some(watching) = &self.watching {
+                    watching.finished(index, Ran::not(), Some(Failure::Cancelled));
+                }
                 results.add_failure(TaskError::new(index, 0, Failure::Cancelled));
             }
         }
@@ -63,6 +66,9 @@ impl<T: Task> Work<'_, T> {
                 some_left.then(|| incomplete(complete))
             }
         };
+        if let Some(watching) = &self.watching {
+            watching.end();
+        }
         (results, error.map(Error::Backend))
     }
 }

@@ -25,6 +25,7 @@ mod run;
 mod source;
 mod stopping;
 mod stream;
+mod watching;
 mod window;
 
 use std::sync::Arc;
@@ -45,7 +46,7 @@ use crate::cancel::{CancelToken, Watch};
 use crate::current::Stop;
 use crate::delayed::Task;
 use crate::error::{BackendError, Failure, TaskError};
-use crate::observe::{Event, Observers};
+use crate::observe::{Event, Telling};
 use crate::panics;
 
 pub use self::batch::BatchSize;
@@ -54,6 +55,7 @@ pub(crate) use self::delivery::Handing;
 pub(crate) use self::end::Pairs;
 pub use self::source::Batch;
 pub(crate) use self::stream::Cursor;
+pub(crate) use self::watching::{Ran, Watching};
 pub use self::window::PreDispatch;
 
 /// A batch holds no more than so many bytes of tasks or of results: a second-level cache has room
@@ -78,7 +80,7 @@ pub(crate) enum OnFailure {
 }
 
 /// How one call shall go.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) lanes: usize,
     pub(crate) batch_size: BatchSize,
@@ -87,7 +89,8 @@ pub(crate) struct Plan {
     pub(crate) on_failure: OnFailure,
     pub(crate) pre_dispatch: PreDispatch,
     pub(crate) cancel_token: Option<CancelToken>,
-    pub(crate) observers: Observers,
+    /// How to tell those who want to know what happens.
+    pub(crate) telling: Option<Arc<Telling>>,
 }
 
 /// Where tasks come from.
@@ -128,7 +131,8 @@ pub struct Work<'a, T: Task> {
     ends_call: Option<fn(&T::Output) -> bool>,
     stopping: Arc<Stopping>,
     _watch: Option<Watch>,
-    observers: Observers,
+    /// If anybody wants to know.
+    watching: Option<Watching>,
     /// How many lanes have run here.
     lanes_here: AtomicUsize,
 }
@@ -136,17 +140,22 @@ pub struct Work<'a, T: Task> {
 impl<'a, T: Task> Work<'a, T> {
     /// Work whose results are kept until the end.
     pub(crate) fn new(tasks: impl Iterator<Item = T> + Send + 'a, plan: Plan) -> Self {
-        let at_least = panics::catch(|| tasks.size_hint().0).unwrap_or(0);
+        let (at_least, at_most) = panics::catch(|| tasks.size_hint()).unwrap_or((0, None));
         let window = plan.pre_dispatch.bound(plan.lanes);
         let window = window.filter(|limit| *limit < usize::MAX).map(Window::new);
         let input = Input::Source(Mutex::new(Source::new(tasks)));
         let output = Output::Kept(Mutex::new(Results::new(at_least)));
-        Self::with(input, output, window, plan)
+        let known = at_most.filter(|most| *most == at_least);
+        Self::with(input, output, window, known, plan)
     }
 
     /// Work whose results are handed over as they come, and whose input is [pulled](Self::pull_all) by a
     /// thread of its own.
-    pub(crate) fn stream(handing: Handing, at_most: Option<usize>, plan: Plan) -> Self {
+    pub(crate) fn stream(
+        handing: Handing,
+        (at_least, at_most): (usize, Option<usize>),
+        plan: Plan,
+    ) -> Self {
         let fixed = plan.pre_dispatch.bound(plan.lanes);
         let growing_for = fixed.is_none().then_some(plan.lanes);
         let output = Output::Handed(Delivery::new(handing));
@@ -154,6 +163,7 @@ impl<'a, T: Task> Work<'a, T> {
             Input::Feed(Feed::new()),
             output,
             Some(Window::new(fixed.unwrap_or(1))),
+            at_most.filter(|most| *most == at_least),
             plan,
         );
         work.growing_for = growing_for;
@@ -167,6 +177,7 @@ impl<'a, T: Task> Work<'a, T> {
         input: Input<'a, T>,
         output: Output<T::Output>,
         window: Option<Window>,
+        tasks: Option<usize>,
         plan: Plan,
     ) -> Self {
         let widest = size_of::<T>().max(size_of::<T::Output>()).max(1);
@@ -177,6 +188,10 @@ impl<'a, T: Task> Work<'a, T> {
         if let Some(window) = window.clone() {
             stopping.on_stop(move || window.close());
         }
+        let lanes = plan.lanes;
+        let watching = plan
+            .telling
+            .map(|telling| Watching::begin(telling, tasks, lanes));
         let watch = plan.cancel_token.map(|token| {
             let stopping = Arc::clone(&stopping);
             token.watch(move || stopping.cancel())
@@ -193,7 +208,7 @@ impl<'a, T: Task> Work<'a, T> {
             ends_call: None,
             stopping,
             _watch: watch,
-            observers: plan.observers,
+            watching,
             lanes_here: AtomicUsize::new(0),
         }
     }
@@ -282,7 +297,12 @@ impl<'a, T: Task> Work<'a, T> {
     /// Tells the outcome of a task. Only the first one that is told counts.
     pub fn finish(&self, index: usize, outcome: Result<T::Output, Failure>) {
         match outcome {
-            Ok(value) => self.succeed(index, vec![value]),
+            Ok(value) => {
+                if let Some(watching) = self.watching() {
+                    watching.finished(index, Ran::not(), None);
+                }
+                self.succeed(index, vec![value]);
+            }
             Err(failure) => self.fail(TaskError::new(index, 1, failure)),
         }
     }
@@ -311,8 +331,16 @@ impl<'a, T: Task> Work<'a, T> {
 
     /// The failure of a task.
     pub(crate) fn fail(&self, error: TaskError) {
+        self.fail_after(error, Ran::not());
+    }
+
+    /// The failure of a task that ran there and then.
+    pub(crate) fn fail_after(&self, error: TaskError, ran: Ran) {
         if let Some(origin) = &self.origin {
-            return origin.fail(error);
+            return origin.fail(error, ran);
+        }
+        if let Some(watching) = &self.watching {
+            watching.finished(error.index(), ran, Some(error.failure().clone()));
         }
         match &self.output {
             Output::Kept(results) => {
@@ -367,7 +395,9 @@ impl<'a, T: Task> Work<'a, T> {
         let size = sizing.next(None);
         drop(sizing);
         if size != before {
-            self.tell(|| Event::BatchSize { tasks: size });
+            if let Some(watching) = &self.watching {
+                watching.tell(|run| Event::BatchSize { run, tasks: size });
+            }
             self.widen(size);
         }
     }
@@ -406,9 +436,13 @@ impl<'a, T: Task> Work<'a, T> {
         Arc::clone(&self.stopping) as _
     }
 
-    /// Tells those who want to know what happened.
-    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
-        self.observers.tell(event);
+    /// Whom to tell what happens, if anybody wants to know.
+    #[inline]
+    pub(crate) fn watching(&self) -> Option<&Watching> {
+        match &self.origin {
+            None => self.watching.as_ref(),
+            Some(origin) => origin.watching(),
+        }
     }
 
     /// Whether every task that there is has been taken.

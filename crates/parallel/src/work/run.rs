@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::{Batch, Work};
+use super::{Batch, Ran, Watching, Work};
 use crate::batch_end::Batches;
 use crate::current::Here;
 use crate::delayed::Task;
@@ -42,12 +42,51 @@ impl<T: Task> Work<'_, T> {
         let batches = Batches::begin();
         let worker = self.lanes_here.fetch_add(1, Ordering::Relaxed);
         let here = Here::enter(worker, self.stopping());
+        if let Some(watching) = self.watching() {
+            watching.worker(worker, None);
+        }
         while let Some(batch) = self.take() {
             let (tasks, start) = (batch.len(), Instant::now());
-            self.run_batch(batch, &here);
+            match self.watching() {
+                None => self.run_batch(batch, &here),
+                Some(watching) => self.run_watched(batch, &here, watching, worker),
+            }
             batches.end_of_batch();
             self.measured(tasks, start.elapsed());
         }
+    }
+
+    /// Runs a batch of which each task is told.
+    fn run_watched(&self, batch: Batch<T>, here: &Here, watching: &Watching, worker: usize) {
+        let taken = Instant::now();
+        let mut tasks = batch.into_iter();
+        for (index, task) in tasks.by_ref() {
+            watching.started(index, 1, worker);
+            let started = Instant::now();
+            here.task(index, 1);
+            let result = panics::catch(|| task.call());
+            here.between_tasks();
+            let ran = Ran {
+                worker,
+                attempt: 1,
+                taken,
+                started,
+                run_time: started.elapsed(),
+            };
+            match result {
+                Ok(value) => {
+                    watching.finished(index, ran, None);
+                    self.succeed(index, vec![value]);
+                }
+                Err(panic) => {
+                    self.fail_after(TaskError::new(index, 1, panic.of_task()), ran);
+                }
+            }
+            if self.stopped() {
+                break;
+            }
+        }
+        let _ = panics::catch(move || drop(tasks));
     }
 
     /// Runs a batch. The results go out together, or up to a failure.

@@ -6,7 +6,7 @@ use std::vec;
 
 use super::feed::Ended;
 use super::results::Run;
-use super::{Input, Output, Work, incomplete};
+use super::{Input, Output, Ran, Work, incomplete};
 use crate::delayed::Task;
 use crate::error::{BackendError, Failure, Outcome, TaskError};
 use crate::panics;
@@ -73,8 +73,14 @@ impl<T: Task> Work<'_, T> {
         if self.stopping.cancelled() {
             for index in delivery.missing(end) {
                 let error = TaskError::new(index, 0, Failure::Cancelled);
+                if let Some(watching) = &self.watching {
+                    watching.finished(index, Ran::not(), Some(Failure::Cancelled));
+                }
                 drop(delivery.add(index, Run::Failure(error)));
             }
+        }
+        if let Some(watching) = &self.watching {
+            watching.end();
         }
         delivery.close(error);
     }

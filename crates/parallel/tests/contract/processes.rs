@@ -30,4 +30,5 @@ mod output;
 mod resources;
 mod timeouts;
 mod travel;
+mod watched;
 mod workers;

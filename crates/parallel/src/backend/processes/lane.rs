@@ -18,11 +18,14 @@ use super::Crew;
 use super::image::Image;
 use super::limits::Limits;
 use super::mail::Useless;
+use super::output::Line;
 use super::process::{Process, Woken};
 use super::ring::{DATA, SPACE};
 use super::supervision::Ended;
-use crate::delayed::Portable;
+use super::watched::Watched;
+use crate::delayed::{Portable, Task};
 use crate::error::{BackendError, Failure, TaskError};
+use crate::observe::Event;
 use crate::wire::frame::{At, HEADER, Header, Kind};
 use crate::work::{Batch, Work};
 use crate::{panics, wire};
@@ -38,6 +41,8 @@ pub(super) struct Queued<T> {
     pub(super) kind: Kind,
     /// What happened when it was started before.
     pub(super) history: Vec<Failure>,
+    /// When it was taken from the work.
+    pub(super) taken: Instant,
 }
 
 pub(super) struct Lane<'l, 'w, T: Portable>
@@ -74,6 +79,8 @@ where
     pub(super) first_value: usize,
     /// Workers in a row that ended before they did anything.
     pub(super) barren: u32,
+    /// What is known of the tasks, if anybody wants to know.
+    pub(super) watched: Watched,
     /// Since when the worker has been seen to start nothing of what it has.
     pub(super) stalled_since: Option<Instant>,
 }
@@ -103,6 +110,7 @@ where
             values: Vec::new(),
             first_value: 0,
             barren: 0,
+            watched: Watched::default(),
             stalled_since: None,
         }
     }
@@ -148,6 +156,7 @@ where
                 self.told = None;
                 self.of_batch = 0;
                 self.brief(&mut process);
+                self.tell_worker(&process);
                 self.process = Some(process);
                 // What was printed between two calls is no task's, and nobody's last word.
                 self.hear();
@@ -203,6 +212,7 @@ where
                 self.work.take_now()
             };
             let Some(batch) = taken else { return };
+            let taken = Instant::now();
             let (end, tell) = (batch.len() - 1, batch.len().div_ceil(TELLS));
             let queued = batch
                 .into_iter()
@@ -216,6 +226,7 @@ where
                         _ => Kind::Task,
                     },
                     history: Vec::new(),
+                    taken,
                 });
             self.queue.extend(queued);
             self.batches += 1;
@@ -235,6 +246,11 @@ where
     pub(super) fn started_and_failed(&mut self, mut queued: Queued<T>, failure: Failure) {
         let mut history = std::mem::take(&mut queued.history);
         if self.limits.retry(&failure, &history) && !self.work.stopped() {
+            if let Some(watching) = self.work.watching() {
+                let attempt = 1 + history.len() as u32;
+                watching.retried(queued.index, attempt, self.worker(), failure.clone());
+                self.watched = Watched::default();
+            }
             history.push(failure);
             queued.history = history;
             // A batch by itself: of its own, the end may be behind it already.
@@ -257,7 +273,8 @@ where
         self.hand_over();
         // No more than `retries` and one, both `u32`.
         let error = TaskError::new(queued.index, attempts as u32, failure);
-        self.work.fail(error.with_history(history));
+        let ran = self.ran(queued.index, attempts as u32, queued.taken);
+        self.work.fail_after(error.with_history(history), ran);
         discard(queued);
     }
 
@@ -284,6 +301,11 @@ where
         Ok(woken)
     }
 
+    /// The number of its workers.
+    pub(super) fn worker(&self) -> usize {
+        self.number.unwrap_or_default()
+    }
+
     /// Whether a task wants the call to be stopped.
     fn cancel_asked(&self) -> bool {
         let control = |process: &Process| {
@@ -299,9 +321,24 @@ where
     /// Reads what the worker has printed.
     fn hear(&mut self) {
         if let Some(process) = &mut self.process {
-            let tell = |event| self.work.tell(|| event);
-            process.printed.read(process.number, tell);
+            let work = self.work;
+            process
+                .printed
+                .read(|line| tell_line(work, process.number, line));
         }
+    }
+}
+
+/// Tells a line that a worker printed.
+pub(super) fn tell_line<T: Task>(work: &Work<'_, T>, worker: usize, line: Line) {
+    if let Some(watching) = work.watching() {
+        watching.tell(|run| Event::Line {
+            run,
+            worker,
+            task: line.task,
+            stream: line.stream,
+            text: line.text,
+        });
     }
 }
 

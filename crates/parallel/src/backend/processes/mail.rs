@@ -89,6 +89,7 @@ where
                 attempt: 1 + queued.history.len() as u32,
                 all_or_nothing: self.work.stops_at_failure()
                     && !self.limits.retries_panic(&queued.history),
+                watched: self.work.watching().is_some(),
             };
             if self.told != Some(at) {
                 let header = Header {
@@ -152,6 +153,7 @@ where
         let result = self.receive_from(&mut process);
         self.process = Some(process);
         self.hand_over();
+        self.tell_begun();
         result
     }
 
@@ -167,6 +169,10 @@ where
                 Kind::Unfit => {
                     let failure = wire::decode(process.inbox.payload(range));
                     return Err(failure.map_or(Useless::Mad, Useless::Unfit));
+                }
+                Kind::Ran if self.work.watching().is_some() => {
+                    self.note_time(header.word, process.inbox.payload(range))?;
+                    continue;
                 }
                 _ => {}
             }
@@ -202,6 +208,13 @@ where
         match decoded {
             Err(failure) => self.started_and_failed(queued, failure),
             Ok(value) => {
+                if self.work.watching().is_some() {
+                    let attempt = 1 + queued.history.len() as u32;
+                    let ran = self.ran(queued.index, attempt, queued.taken);
+                    if let Some(watching) = self.work.watching() {
+                        watching.finished(queued.index, ran, None);
+                    }
+                }
                 if queued.index != self.first_value + self.values.len() {
                     self.hand_over();
                     self.first_value = queued.index;

@@ -18,6 +18,7 @@
 //! | [`mail`] | what it sends and receives |
 //! | [`limits`] | how long a task may run, how often it is tried, and who sees to it |
 //! | [`supervision`] | what it does when the worker ends, or the call is stopped |
+//! | [`watched`] | what it tells of them, if anybody wants to know |
 //! | [`worker`] | the worker's side |
 //! | [`output`], [`lines`] | what it prints |
 //! | [`idle`] | workers between calls |
@@ -41,6 +42,7 @@ mod process;
 mod ring;
 mod start;
 mod supervision;
+mod watched;
 mod worker;
 
 use std::collections::BTreeSet;

@@ -20,7 +20,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::Processes;
 use super::lines::{Lines, Nonce, mark};
-use crate::observe::{Event, OutputStream};
+use crate::observe::OutputStream;
 
 /// What becomes of that which tasks print in worker processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum Output {
     Inherit,
     /// It is dropped.
     Null,
-    /// Each line becomes an [`Event::Line`], with the worker and the task that printed it.
+    /// Each line becomes an [`Event::Line`](crate::Event::Line), with the worker and the task that printed it.
     Lines,
 }
 
@@ -67,6 +67,13 @@ impl Processes {
         self.setup.output = output;
         self
     }
+}
+
+/// A line that was printed.
+pub(super) struct Line {
+    pub(super) task: Option<usize>,
+    pub(super) stream: OutputStream,
+    pub(super) text: String,
 }
 
 /// So much is read before the lane looks at its other duties.
@@ -144,7 +151,7 @@ impl Printed {
     }
 
     /// Reads what there is, up to a limit that is not below what a pipe holds.
-    pub(super) fn read(&mut self, worker: usize, mut tell: impl FnMut(Event)) {
+    pub(super) fn read(&mut self, mut tell: impl FnMut(Line)) {
         let mut chunk = [0; 1 << 13];
         for pipe in &mut self.pipes {
             let mut all = 0;
@@ -170,8 +177,7 @@ impl Printed {
                             keep(tail, line);
                             keep(tail, b"\n");
                         }
-                        tell(Event::Line {
-                            worker,
+                        tell(Line {
                             task,
                             stream,
                             text: String::from_utf8_lossy(line).into_owned(),
@@ -185,16 +191,15 @@ impl Printed {
     }
 
     /// The worker is no more: what is left of its last lines comes too.
-    pub(super) fn read_rest(&mut self, worker: usize, mut tell: impl FnMut(Event)) {
-        self.read(worker, &mut tell);
+    pub(super) fn read_rest(&mut self, mut tell: impl FnMut(Line)) {
+        self.read(&mut tell);
         for pipe in &mut self.pipes {
             let stream = pipe.stream;
             if let Some((task, line)) = pipe.lines.rest() {
                 if stream == OutputStream::Stderr {
                     keep(&mut self.tail, &line);
                 }
-                tell(Event::Line {
-                    worker,
+                tell(Line {
                     task,
                     stream,
                     text: String::from_utf8_lossy(&line).into_owned(),

@@ -147,6 +147,11 @@ impl Process {
         sent
     }
 
+    /// Its number in the system.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The generation of the tasks that are sent now.
     pub(super) fn generation(&self) -> u16 {
         self.generation
@@ -264,11 +269,11 @@ pub(super) fn dismiss(mut processes: Vec<Process>) {
         while process.reaped.is_none() {
             match process.wait(None, Some(deadline)) {
                 Woken::Bell => {}
-                Woken::Printed => process.printed.read(process.number, drop),
+                Woken::Printed => process.printed.read(drop),
                 Woken::Gone | Woken::Stop | Woken::Late => break,
             }
         }
-        process.printed.read_rest(process.number, drop);
+        process.printed.read_rest(drop);
     }
 }
 

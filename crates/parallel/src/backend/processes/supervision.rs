@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use super::lane::{Lane, discard};
+use super::lane::{Lane, discard, tell_line};
 use super::mail::Useless;
 use super::oom;
 use super::process::{Process, Woken};
@@ -90,8 +90,11 @@ where
         let by_itself = matches!(ended, Ended::ByItself) && process.ends_within(GRACE);
         let status = process.end();
         let work = self.work;
-        let tell = |event| work.tell(|| event);
-        process.printed.read_rest(process.number, tell);
+        let number = process.number;
+        process
+            .printed
+            .read_rest(|line| tell_line(work, number, line));
+        self.tell_death(process, status);
         let _ = self.receive_from(process);
         let out_of_memory = self.out_of_memory(process, status);
         let unanswered = self.unanswered(started);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
@@ -190,6 +190,7 @@ impl Worker {
             index: 0,
             attempt: 1,
             all_or_nothing: false,
+            watched: false,
         };
         Self {
             link,
@@ -281,8 +282,12 @@ impl Worker {
             self.here.renew(self.terms.worker, Arc::new(revoked));
         }
         self.here.task(at.index, at.attempt);
+        let began = at.watched.then(clock);
         let kind = self.run_task(task.word, argument);
         self.here.between_tasks();
+        if let Some(began) = began {
+            self.tell_time(task.generation, began)?;
+        }
         self.all_failed |= kind == Kind::Failed && at.all_or_nothing;
         if self.marker.is_some() {
             // What is printed without a line feed has its task too.
@@ -308,6 +313,25 @@ impl Worker {
             self.link.announce();
         }
         Ok(())
+    }
+
+    /// Tells when a task began that has just ended.
+    fn tell_time(&mut self, generation: u16, began: Duration) -> Result<(), End> {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let run_time = nanos(clock().saturating_sub(began)).to_le_bytes();
+        let header = Header {
+            kind: Kind::Ran,
+            generation,
+            payload: run_time.len(),
+            word: nanos(began),
+        };
+        // The frame of the task itself is made already.
+        let answer = std::mem::take(&mut self.frame);
+        self.frame.extend([0; HEADER]);
+        self.frame.extend(run_time);
+        let sent = self.send(header);
+        self.frame = answer;
+        sent
     }
 
     /// What the tasks left to do is done, and what they printed is out, before their call returns.

@@ -64,7 +64,7 @@ fn the_size_that_was_chosen_is_told() {
     let sizes = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&sizes);
     let parallel = parallel(2).observer(move |event: &Event| {
-        if let Event::BatchSize { tasks } = event {
+        if let Event::BatchSize { tasks, .. } = event {
             told.lock().unwrap().push(*tasks);
         }
     });

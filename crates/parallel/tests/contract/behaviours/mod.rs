@@ -2,6 +2,7 @@
 
 mod batches;
 mod cancels;
+mod events;
 mod failures;
 mod order;
 mod races;

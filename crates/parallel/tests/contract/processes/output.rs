@@ -22,6 +22,7 @@ fn listening(n_jobs: i32, processes: Processes) -> (Parallel<Processes>, Heard) 
                 task,
                 stream,
                 text,
+                ..
             } = event
             {
                 let line = (*worker, *task, *stream, text.clone());

@@ -1,0 +1,174 @@
+//! Events on their way to observers.
+//!
+//! ```text
+//!  lanes ──► bounded queue ──► a thread of its own ──► observers, one after the other
+//! ```
+//!
+//! Lanes wait for room in the queue as long as the observers get on. Once they have not for a while,
+//! events are counted instead of told, so that an observer that blocks cannot harm the call.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError, bounded};
+
+use super::Observer;
+use super::event::Event;
+use crate::panics;
+
+/// So many events may wait.
+const QUEUE: usize = 1 << 12;
+
+/// For so long a call waits for observers that do not get on.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// All that want to know what happens in the calls of a `Parallel`.
+#[derive(Clone, Default)]
+pub(crate) struct Observers {
+    all: Vec<Arc<dyn Observer>>,
+    /// Made when there is first something to tell.
+    telling: OnceLock<Option<Arc<Telling>>>,
+}
+
+impl Observers {
+    pub(crate) fn add(&mut self, observer: impl Observer + 'static) {
+        self.all.push(Arc::new(observer));
+        self.telling = OnceLock::new();
+    }
+
+    /// How to tell them; `None` if there are none.
+    pub(crate) fn telling(&self) -> Option<Arc<Telling>> {
+        let telling = self.telling.get_or_init(|| {
+            let all = self.all.clone();
+            (!all.is_empty()).then(|| Arc::new(Telling::start(all)))
+        });
+        telling.clone()
+    }
+}
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} observers", self.all.len())
+    }
+}
+
+enum Message {
+    Event(Event),
+    /// Answered when all events before it have been told.
+    Flush(Sender<()>),
+}
+
+/// The way to the observers.
+pub(crate) struct Telling {
+    queue: Sender<Message>,
+    /// Whether the observers have not got on for a while.
+    stuck: AtomicBool,
+    lost: AtomicU64,
+}
+
+impl Telling {
+    fn start(observers: Vec<Arc<dyn Observer>>) -> Self {
+        let (queue, messages) = bounded(QUEUE);
+        let thread = thread::Builder::new().name("parallel-observe".to_owned());
+        // Without a thread the queue has no other end, and nothing is told.
+        let _ = thread.spawn(move || pass_on(&messages, &observers));
+        Self {
+            queue,
+            stuck: AtomicBool::new(false),
+            lost: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 && !self.send(Message::Event(Event::Lost { events: lost })) {
+            self.lost.fetch_add(lost, Ordering::Relaxed);
+        }
+        if !self.send(Message::Event(event)) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until all has been told so far.
+    pub(crate) fn flush(&self) {
+        let (done, flushed) = bounded(1);
+        if self.send(Message::Flush(done)) && flushed.recv_timeout(PATIENCE).is_err() {
+            self.stuck.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn send(&self, message: Message) -> bool {
+        if self.stuck.load(Ordering::Relaxed) {
+            let sent = self.queue.try_send(message);
+            if sent.is_ok() {
+                self.stuck.store(false, Ordering::Relaxed);
+            }
+            return !matches!(
+                sent,
+                Err(TrySendError::Full(_) | TrySendError::Disconnected(_))
+            );
+        }
+        match self.queue.send_timeout(message, PATIENCE) {
+            Ok(()) => true,
+            Err(SendTimeoutError::Timeout(_)) => {
+                self.stuck.store(true, Ordering::Relaxed);
+                false
+            }
+            Err(SendTimeoutError::Disconnected(_)) => false,
+        }
+    }
+}
+
+/// Tells the observers what comes, until nothing can come any more.
+fn pass_on(messages: &Receiver<Message>, observers: &[Arc<dyn Observer>]) {
+    for message in messages {
+        match message {
+            Message::Event(event) => {
+                for observer in observers {
+                    let _ = panics::catch(|| observer.event(&event));
+                }
+            }
+            Message::Flush(done) => drop(done.send(())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    fn batch_size(tasks: usize) -> Event {
+        Event::BatchSize { run: 1, tasks }
+    }
+
+    #[test]
+    fn an_observer_that_blocks_loses_events_and_holds_up_nobody() {
+        let (told, seen) = channel();
+        let (open, gate) = channel::<()>();
+        let gate = parking_lot::Mutex::new(gate);
+        let told = parking_lot::Mutex::new(told);
+        let mut observers = Observers::default();
+        observers.add(move |event: &Event| {
+            let _ = gate.lock().recv();
+            let _ = told.lock().send(event.clone());
+        });
+        let telling = observers.telling().unwrap();
+        for tasks in 0..QUEUE + 1000 {
+            telling.tell(batch_size(tasks));
+        }
+        assert!(telling.lost.load(Ordering::Relaxed) >= 900);
+        drop(open);
+        for _ in 0..QUEUE {
+            seen.recv().unwrap();
+        }
+        telling.tell(batch_size(7));
+        let lost = seen
+            .iter()
+            .find(|event| matches!(event, Event::Lost { .. }));
+        assert!(matches!(lost, Some(Event::Lost { events }) if events >= 900));
+    }
+}

@@ -1,0 +1,124 @@
+//! What is told of a call, if anybody wants to know.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::error::Failure;
+use crate::observe::{Event, Telling, Totals};
+
+/// A call that is watched.
+pub(crate) struct Watching {
+    telling: Arc<Telling>,
+    run: u64,
+    begun: Instant,
+    succeeded: AtomicUsize,
+    failed: AtomicUsize,
+    retried: AtomicUsize,
+}
+
+/// Where and when a task ran.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ran {
+    pub(crate) worker: usize,
+    pub(crate) attempt: u32,
+    /// When its worker took it.
+    pub(crate) taken: Instant,
+    pub(crate) started: Instant,
+    pub(crate) run_time: Duration,
+}
+
+impl Ran {
+    /// Of a task that did not, or of which nobody told.
+    pub(super) fn not() -> Self {
+        let now = Instant::now();
+        Self {
+            worker: 0,
+            attempt: 0,
+            taken: now,
+            started: now,
+            run_time: Duration::ZERO,
+        }
+    }
+}
+
+impl Watching {
+    /// A call begins.
+    pub(super) fn begin(telling: Arc<Telling>, tasks: Option<usize>, n_jobs: usize) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let run = NEXT.fetch_add(1, Ordering::Relaxed);
+        telling.tell(Event::RunStarted { run, tasks, n_jobs });
+        Self {
+            telling,
+            run,
+            begun: Instant::now(),
+            succeeded: AtomicUsize::new(0),
+            failed: AtomicUsize::new(0),
+            retried: AtomicUsize::new(0),
+        }
+    }
+
+    /// Tells what `event` makes of the number of this call.
+    pub(crate) fn tell(&self, event: impl FnOnce(u64) -> Event) {
+        self.telling.tell(event(self.run));
+    }
+
+    /// A worker takes part.
+    pub(crate) fn worker(&self, worker: usize, pid: Option<u32>) {
+        self.tell(|run| Event::WorkerStarted { run, worker, pid });
+    }
+
+    /// A task begins.
+    pub(crate) fn started(&self, index: usize, attempt: u32, worker: usize) {
+        self.tell(|run| Event::TaskStarted {
+            run,
+            index,
+            attempt,
+            worker,
+        });
+    }
+
+    /// A task has an outcome.
+    pub(crate) fn finished(&self, index: usize, ran: Ran, failure: Option<Failure>) {
+        let count = if failure.is_none() {
+            &self.succeeded
+        } else {
+            &self.failed
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        self.tell(|run| Event::TaskFinished {
+            run,
+            index,
+            attempt: ran.attempt,
+            worker: ran.worker,
+            started: ran.started,
+            run_time: ran.run_time,
+            wait_time: ran.started.saturating_duration_since(ran.taken),
+            failure,
+        });
+    }
+
+    /// A task is to be started again.
+    pub(crate) fn retried(&self, index: usize, attempt: u32, worker: usize, failure: Failure) {
+        self.retried.fetch_add(1, Ordering::Relaxed);
+        self.tell(|run| Event::Retried {
+            run,
+            index,
+            attempt,
+            worker,
+            failure,
+        });
+    }
+
+    /// The call ends, and all has been told when this returns.
+    pub(super) fn end(&self) {
+        let totals = Totals {
+            succeeded: self.succeeded.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            retried: self.retried.load(Ordering::Relaxed),
+            wall: self.begun.elapsed(),
+        };
+        self.tell(|run| Event::RunFinished { run, totals });
+        self.telling.flush();
+    }
+}
