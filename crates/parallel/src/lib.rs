@@ -49,6 +49,8 @@ pub use crate::current::{Current, current};
 pub use crate::delayed::{Delayed, Portable, Task, delayed};
 pub use crate::error::{BackendError, Error, Failure, Outcome, PanicBacktrace, TaskError};
 pub use crate::jobs::{NJobs, cpu_share};
+#[cfg(feature = "report")]
+pub use crate::observe::Report;
 pub use crate::observe::{Event, Observer, OutputStream, Totals};
 pub use crate::parallel::{Handle, Iter, IterUnordered, Parallel, TryError, wait_first};
 #[cfg(feature = "stream")]

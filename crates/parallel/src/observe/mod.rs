@@ -4,9 +4,13 @@
 
 mod dispatch;
 mod event;
+#[cfg(feature = "report")]
+mod report;
 
 pub(crate) use self::dispatch::{Observers, Telling};
 pub use self::event::{Event, OutputStream, Totals};
+#[cfg(feature = "report")]
+pub use self::report::Report;
 
 /// Someone who is told what happens in a call. A function that takes an [`Event`] is one.
 ///

@@ -95,7 +95,7 @@ mod tests {
         order.insert(6, 2, ()).unwrap();
         assert_eq!(order.missing(10), [2, 4, 5, 8, 9]);
         assert_eq!(order.missing(5), [2, 4]);
-        assert_eq!(order.missing(1), []);
+        assert_eq!(order.missing(1), [0_usize; 0]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ fn an_empty_input_gives_an_empty_result() {
         parallel
             .run((0..0).map(|i| delayed(|i: i32| i, i)))
             .unwrap(),
-        []
+        [0; 0]
     );
     assert!(
         parallel
@@ -38,7 +38,7 @@ fn an_empty_input_gives_an_empty_result() {
             .unwrap()
             .is_empty()
     );
-    assert_eq!(parallel.map(|i: i32| i, []).unwrap(), []);
+    assert_eq!(parallel.map(|i: i32| i, []).unwrap(), [0; 0]);
 }
 
 #[test]

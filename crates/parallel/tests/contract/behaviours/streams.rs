@@ -322,6 +322,6 @@ fn a_long_stream_comes_through() {
     with_deadline(|| {
         let tasks = (0..100_000).map(|i| delayed(square, i));
         let sum: u64 = parallel(3).iter(tasks).map(Result::unwrap).sum();
-        assert_eq!(sum, (0..100_000).map(square).sum());
+        assert_eq!(sum, (0..100_000).map(square).sum::<u64>());
     });
 }

@@ -1,0 +1,181 @@
+//! What the page is told: all that is new since the last time, as JSON.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Serialize, Serializer};
+
+use super::call::{CHUNK, Call, Counts, FailureNote, Incident, Line, Running, TASK};
+
+/// How much of a call has been told.
+#[derive(Default)]
+pub(super) struct Cursor {
+    run: Option<u64>,
+    tasks: usize,
+    labels: usize,
+    workers: Vec<bool>,
+    failures: usize,
+    incidents: usize,
+    batches: usize,
+    lines: usize,
+}
+
+/// Made under the lock, which takes little; made JSON without it.
+#[derive(Serialize)]
+pub(super) struct Update {
+    run: u64,
+    title: String,
+    live: bool,
+    expected: Option<usize>,
+    n_jobs: usize,
+    /// In seconds since the beginning.
+    now: f64,
+    ended: bool,
+    counts: Counts,
+    #[serde(serialize_with = "base64")]
+    tasks: Vec<u8>,
+    #[serde(serialize_with = "base64_of_numbers")]
+    labelled: Vec<u32>,
+    labels: Vec<String>,
+    workers: Vec<(usize, String)>,
+    running: Vec<(usize, Running)>,
+    failures: Vec<FailureNote>,
+    failures_in_all: usize,
+    incidents: Vec<Incident>,
+    batches: Vec<(f64, usize)>,
+    lines: Vec<Line>,
+    lines_in_all: usize,
+    /// Whether there is more to tell at once.
+    #[serde(skip)]
+    pub(super) more: bool,
+}
+
+impl Update {
+    /// What is new in the call, a chunk of tasks at most.
+    pub(super) fn of(call: &Call, cursor: &mut Cursor, title: &str, live: bool) -> Self {
+        if cursor.run != Some(call.run) {
+            *cursor = Cursor {
+                run: Some(call.run),
+                ..Cursor::default()
+            };
+        }
+        let from = cursor.tasks;
+        let chunk = call.chunks.get(from / CHUNK).map_or(&[][..], Vec::as_slice);
+        let tasks = chunk.get(from % CHUNK * TASK..).unwrap_or_default();
+        cursor.tasks += tasks.len() / TASK;
+        let labelled = call.labelled.get(from..cursor.tasks).unwrap_or_default();
+        let mut workers = Vec::new();
+        cursor.workers.resize(call.workers.len(), false);
+        for (worker, name) in call.workers.iter().enumerate() {
+            if let (Some(name), false) = (name, cursor.workers[worker]) {
+                cursor.workers[worker] = true;
+                workers.push((worker, name.clone()));
+            }
+        }
+        let update = Self {
+            run: call.run,
+            title: title.to_owned(),
+            live,
+            expected: call.expected,
+            n_jobs: call.n_jobs,
+            now: match call.ended {
+                Some(totals) => totals.wall.as_secs_f64(),
+                None => call.now(),
+            },
+            // The page takes it as the last word.
+            ended: call.ended.is_some() && cursor.tasks == call.drawn,
+            counts: call.counts,
+            tasks: tasks.to_vec(),
+            labelled: labelled.to_vec(),
+            labels: call.labels[cursor.labels..].to_vec(),
+            workers,
+            running: call
+                .running
+                .iter()
+                .map(|(worker, running)| (*worker, running.clone()))
+                .collect(),
+            failures: call.failures.since(cursor.failures),
+            failures_in_all: call.failures.all,
+            incidents: call.incidents.since(cursor.incidents),
+            batches: call.batches.since(cursor.batches),
+            lines: call.lines.since(cursor.lines),
+            lines_in_all: call.lines.all,
+            more: cursor.tasks < call.drawn,
+        };
+        cursor.labels = call.labels.len();
+        cursor.failures = call.failures.all;
+        cursor.incidents = call.incidents.all;
+        cursor.batches = call.batches.all;
+        cursor.lines = call.lines.all;
+        update
+    }
+
+    /// One line, in which nothing can end the element of the page that it is in.
+    pub(super) fn to_json(&self) -> String {
+        let json = serde_json::to_string(self).unwrap_or_default();
+        json.replace('<', "\\u003c")
+    }
+}
+
+fn base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&STANDARD.encode(bytes))
+}
+
+fn base64_of_numbers<S: Serializer>(numbers: &[u32], serializer: S) -> Result<S::Ok, S::Error> {
+    let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+    base64(&bytes, serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::call::Ran;
+    use super::*;
+    use std::time::Duration;
+
+    fn finish(call: &mut Call, index: usize, failure: Option<&str>) {
+        let ran = Ran {
+            index,
+            attempt: 1,
+            worker: index % 2,
+            started: call.origin,
+            run_time: Duration::from_micros(5),
+            wait_time: Duration::ZERO,
+        };
+        call.finish(&ran, failure.map(str::to_owned), Some("same".to_owned()));
+    }
+
+    #[test]
+    fn each_task_is_told_once_whenever_somebody_asks() {
+        let mut call = Call::new(7, None, 2);
+        let mut cursor = Cursor::default();
+        let mut told = 0;
+        for index in 0..2 * CHUNK + 10 {
+            finish(&mut call, index, None);
+            if index % 1000 == 0 {
+                let update = Update::of(&call, &mut cursor, "", true);
+                assert_eq!(update.labelled.len() * TASK, update.tasks.len());
+                told += update.tasks.len() / TASK;
+            }
+        }
+        loop {
+            let update = Update::of(&call, &mut cursor, "", true);
+            told += update.tasks.len() / TASK;
+            if !update.more {
+                break;
+            }
+        }
+        assert_eq!(told, 2 * CHUNK + 10);
+        assert_eq!(call.labels, ["same"]);
+        let mut from_the_beginning = Cursor::default();
+        let first = Update::of(&call, &mut from_the_beginning, "", true);
+        assert!(first.more && first.tasks.len() == CHUNK * TASK);
+    }
+
+    #[test]
+    fn nothing_from_a_task_can_end_a_script() {
+        let mut call = Call::new(7, None, 2);
+        finish(&mut call, 0, Some("</script><script>alert(1)//\n<!--"));
+        let json = Update::of(&call, &mut Cursor::default(), "<b>", false).to_json();
+        assert!(!json.contains('<') && !json.contains('\n'), "{json}");
+        assert!(json.contains(r"\u003c/script>"), "{json}");
+    }
+}
