@@ -1,5 +1,6 @@
 //! What can be asked for on the command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -78,6 +79,14 @@ pub(crate) struct Evening {
     /// Take the menu from a TOML file: a line for each dish, `Pizza = ["Flour", "Yeast"]`
     #[arg(long, value_name = "FILE")]
     pub(crate) menu: Option<PathBuf>,
+
+    /// Write a page that shows the kitchen at work: what each cook did when
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Show that page to a browser while they cook, at an address such as 127.0.0.1:8787
+    #[arg(long, value_name = "ADDR", value_parser = crate::onlookers::address)]
+    pub(crate) watch: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use parallel::{BatchSize, Error, Parallel, Processes, Sequential, Threads};
+use parallel::{Error, Parallel, Processes, Sequential, Threads};
 use restaurant::fault::Fault;
 use restaurant::kitchen::{Kitchen, prepare_dish};
 use restaurant::menu::Menu;
@@ -14,12 +14,14 @@ use restaurant::service::Service;
 
 use crate::cli::{Evening, Place};
 use crate::guests::Guests;
+use crate::onlookers::Onlookers;
 use crate::{Refusal, complain, no_cooks};
 
 /// Serves everybody who orders something that is on the menu.
 pub(crate) fn serve(evening: &Evening) -> Result<ExitCode, Refusal> {
     let (menu, faults) = menu(evening.menu.as_deref())?;
     let guests = Guests::invite(evening, &menu)?;
+    let onlookers = Onlookers::invite(evening)?;
     let kitchen = Kitchen {
         telling: if evening.quiet {
             Telling::Quiet
@@ -38,7 +40,10 @@ pub(crate) fn serve(evening: &Evening) -> Result<ExitCode, Refusal> {
     let orders = guests
         .orders
         .filter_map(|order| order.map_err(&mut found).ok());
-    let service = cook(evening, &kitchen, guests.batch_size, orders).map_err(no_cooks)?;
+    let orders = onlookers.note(orders);
+    let cooks = Parallel::new(evening.cooks.number).batch_size(guests.batch_size);
+    let cooks = onlookers.watch(cooks);
+    let service = cook(evening, &kitchen, cooks, orders).map_err(no_cooks)?;
     for spoiled in &service.spoiled {
         complain(spoiled);
     }
@@ -72,10 +77,9 @@ fn menu(path: Option<&Path>) -> Result<(Menu, Vec<Fault>), Refusal> {
 fn cook(
     evening: &Evening,
     kitchen: &Kitchen,
-    batch_size: BatchSize,
+    cooks: Parallel,
     orders: impl Iterator<Item = Order> + Send,
 ) -> Result<Service, Error> {
-    let cooks = Parallel::new(evening.cooks.number).batch_size(batch_size);
     match evening.backend {
         Place::Sequential => {
             let cooks = cooks.backend(Sequential::new());

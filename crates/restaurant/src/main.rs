@@ -5,6 +5,7 @@ mod compare;
 mod evening;
 mod guests;
 mod memory;
+mod onlookers;
 mod table;
 
 use std::fmt::Display;

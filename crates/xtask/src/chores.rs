@@ -12,7 +12,7 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
         // With the features that only add something; the steps with `explicit-init` do without.
         Step::cargo(
             "clippy",
-            "clippy --workspace --all-targets --features parallel/stream -- -D warnings",
+            "clippy --workspace --all-targets --features parallel/stream,browser-tests/browser -- -D warnings",
         ),
         Step::cargo(
             "clippy, explicit-init",
@@ -64,6 +64,33 @@ pub(crate) fn bench(options: &[&str]) -> Step {
 /// Storms in which workers are killed and broken.
 pub(crate) fn chaos(options: &[&str]) -> Step {
     Step::cargo("chaos", "run --release -p chaos --").arguments(options)
+}
+
+/// The pages, in a real browser. Brings one where it can.
+pub(crate) fn test_browser() -> Vec<Step> {
+    const HOW: &str = "install Chromium by hand, then repeat";
+    let mut steps = Vec::new();
+    if !BROWSERS.iter().any(|name| is_installed(name)) {
+        steps.push(Step::new("package lists", "apt-get", "update").if_missing(HOW));
+        let install = "install --yes --no-install-recommends chromium fonts-dejavu-core";
+        steps.push(Step::new("Chromium", "apt-get", install).if_missing(HOW));
+    }
+    steps.push(
+        Step::cargo(
+            "tests in a browser",
+            "test -p browser-tests --features browser --test browser -- --nocapture",
+        )
+        .must_run_tests(),
+    );
+    steps
+}
+
+/// As Debian and others call Chromium.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 /// The reference and the book.

@@ -1,4 +1,4 @@
-//! The chores of this workspace: `cargo xtask test | bench | chaos | fuzz | docs`.
+//! The chores of this workspace: `cargo xtask test | test-browser | bench | chaos | fuzz | docs`.
 
 mod chores;
 mod fuzz;
@@ -10,6 +10,8 @@ const USAGE: &str = "\
 usage: cargo xtask <chore>
 
   test     everything that must hold before a change is accepted
+  test-browser
+           looks at the pages of reports in Chromium, which it installs where it can: as root, with apt-get
   fuzz     [--seconds N] feeds the library what a broken worker might send, 20 seconds
            for each of the targets unless told otherwise; needs a C++ compiler
   bench    the benchmarks; what follows goes to `cargo bench -p bench`
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let steps = match arguments.as_slice() {
         ["test"] => chores::test(),
+        ["test-browser"] => Ok(chores::test_browser()),
         ["fuzz"] => fuzz::fuzz(fuzz::SECONDS),
         ["fuzz", "--seconds", seconds] if seconds.parse::<u32>().is_ok_and(|n| n > 0) => {
             fuzz::fuzz(seconds)
