@@ -156,3 +156,49 @@ fn compare_prints_a_table_of_all_backends() {
     );
     assert!(rows.last().unwrap()[4].ends_with("2 workers"), "{rows:?}");
 }
+
+#[test]
+fn a_report_shows_the_cooks_and_their_dishes() {
+    let folder = std::env::temp_dir().join(format!("restaurant-report-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("kitchen.html");
+    for backend in BACKENDS {
+        let args = ["--quiet", "--customers", "30", "--jobs", "2"];
+        let report = ["--backend", backend, "--report", path.to_str().unwrap()];
+        let output = run(&[&args[..], &report].concat(), "", 0);
+        assert!(output.stderr.is_empty());
+        let page = std::fs::read_to_string(&path).unwrap();
+        for word in ["The kitchen", "Cook 1", "Pizza", "\"finished\":30,"] {
+            assert!(page.contains(word), "{backend}: {word}");
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+    std::fs::remove_dir(&folder).unwrap();
+}
+
+#[test]
+fn a_kitchen_that_cannot_be_shown_is_told_and_nobody_is_served() {
+    for (args, told) in [
+        (
+            ["--report", "no/such/folder/kitchen.html"],
+            "error: --report: cannot write the report to no/such/folder/kitchen.html: ",
+        ),
+        (["--watch", "8787"], "write an address and a port"),
+        (["--watch", "0.0.0.0:0"], "others could look in there"),
+    ] {
+        let output = run(&args, "", 2);
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains(told), "{args:?}: {stderr}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn the_kitchen_can_be_watched() {
+    let output = run(&["--quiet", "--watch", "127.0.0.1:0"], "", 0);
+    let stderr = text(&output.stderr);
+    assert!(
+        stderr.starts_with("the kitchen can be seen at http://127.0.0.1:"),
+        "{stderr}"
+    );
+}

@@ -18,6 +18,10 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
             "clippy, explicit-init",
             "clippy -p parallel --features explicit-init --all-targets -- -D warnings",
         ),
+        Step::cargo(
+            "clippy, no default features",
+            "clippy -p parallel --lib --no-default-features -- -D warnings",
+        ),
         Step::cargo("tests", "test --workspace --features parallel/stream"),
         Step::cargo(
             "tests, explicit-init",

@@ -12,6 +12,8 @@ mod names;
 mod page;
 mod request;
 mod server;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod update;
 
 use std::fmt;

@@ -25,8 +25,9 @@ const upBy = (share) => CHART.height - CHART.bottom - share * (CHART.height - CH
 
 function drawTimes() {
   const filled = [...run.bins.keys()].filter((bin) => run.bins[bin] > 0);
-  const low = filled[0] ?? 0;
-  const high = (filled.at(-1) ?? 0) + 1;
+  // With some room around, so that tasks that are all alike are a bar and not a wall.
+  const low = Math.max(0, (filled[0] ?? 0) - 2);
+  const high = Math.min(run.bins.length, (filled.at(-1) ?? 0) + 3);
   const most = Math.max(1, ...run.bins);
   const edge = (bin) => 10 ** (SHORTEST_DECADE + bin / BINS_PER_DECADE);
   const svg = chart("times", "Histogram of how long tasks ran; the table below says the same");
@@ -35,7 +36,10 @@ function drawTimes() {
   for (let bin = low; bin < high && filled.length > 0; bin++) {
     const count = run.bins[bin];
     rows.push([`${duration(edge(bin), 2)} to ${duration(edge(bin + 1), 2)}`, number(count)]);
-    if (count === 0) continue;
+    if (count === 0) {
+      rows.pop();
+      continue;
+    }
     const x = acrossBy((bin - low) * wide);
     const bar = shape(svg, "rect", {
       class: "bar", x, y: upBy(count / most), rx: 2,
@@ -44,9 +48,8 @@ function drawTimes() {
     shape(bar, "title", {}, `${rows.at(-1)[0]}: ${rows.at(-1)[1]} tasks`);
   }
   const every = Math.max(1, Math.ceil((high - low) / 6));
-  for (let bin = low; bin <= high; bin += every) {
-    const last = bin === high ? "end" : "start";
-    shape(svg, "text", { x: acrossBy((bin - low) * wide), y: CHART.height - 6, "text-anchor": last }, duration(edge(bin), 2));
+  for (let bin = low + every; bin < high; bin += every) {
+    shape(svg, "text", { x: acrossBy((bin - low) * wide), y: CHART.height - 6, "text-anchor": "middle" }, duration(edge(bin), 2));
   }
   shape(svg, "text", { x: 0, y: CHART.top + 8 }, number(most));
   fillTable("times-table", "Tasks by how long they ran", ["Run time", "#Tasks"], rows);

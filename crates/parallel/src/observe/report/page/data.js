@@ -2,7 +2,7 @@
 
 const TASK_BYTES = 24;
 const FAILED = 1 << 15;
-const BINS_PER_DECADE = 4;
+const BINS_PER_DECADE = 8;
 const SHORTEST_DECADE = -9;
 const SLOWEST = 10;
 

@@ -65,10 +65,10 @@ function fillSummary() {
   const wall = nowOfRun();
   const workers = Math.max(run.jobs, run.lanes.length, 1);
   const { finished, failed, retried, busy, lost } = run.counts;
-  const of = run.expected !== null && run.expected !== finished ? ` of ${number(run.expected)}` : "";
+  const of = run.expected !== null && run.expected !== finished ? `of ${number(run.expected)}` : "";
   const tiles = [
     ["Wall time", duration(wall), ""],
-    ["Busy", duration(busy), ` on ${number(workers)} workers`],
+    ["Busy", duration(busy), `on ${number(workers)} workers`],
     ["Efficiency", percent(busy / Math.max(wall * workers, 1e-12)), ""],
     ["Tasks", number(finished), of],
     ["Failures", number(failed), "", failed > 0],
@@ -83,7 +83,8 @@ function fillSummary() {
     return tile;
   }));
   const remarks = [];
-  if (finished > run.drawn + 1 && run.ended && finished - failed > run.drawn) {
+  // What failed may never have begun; all else is drawn if there was room.
+  if (run.ended && finished - failed > run.drawn) {
     remarks.push(`Only ${number(run.drawn)} of the tasks are drawn; all are counted.`);
   }
   if (lost > 0) remarks.push(`${number(lost)} events could not be told, so something is missing here.`);
