@@ -238,6 +238,22 @@ fn everything_has_a_name_and_the_picture_a_table() {
 }
 
 #[test]
+fn each_task_may_have_a_label_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.html");
+    let report = Report::html(&path).unwrap();
+    tell(&report.label(|index| format!("dish {index}")), 300_000);
+    let mut tab = Tab::open(&url(&path));
+    tab.drawn();
+    assert_eq!(tab.number("run.drawn"), 3e5);
+    assert_eq!(
+        tab.value("run.labels[run.lanes[3].label[74_999]]"),
+        "dish 299999"
+    );
+    tab.has_nothing_to_complain_of();
+}
+
+#[test]
 fn a_million_tasks_open_and_move_within_two_seconds() {
     let folder = tempfile::tempdir().unwrap();
     let url = page(&folder, 1_000_000);

@@ -172,7 +172,8 @@ function apply(update) {
   run.now = update.now;
   run.told = performance.now();
   run.counts = update.counts;
-  run.labels.push(...update.labels);
+  // One by one: there may be more of them than a function takes arguments.
+  for (const label of update.labels) run.labels.push(label);
   run.running = update.running;
   for (const [worker, name] of update.workers) laneOf(worker).name = name;
   addTasks(bytesOf(update.tasks), bytesOf(update.labelled));
