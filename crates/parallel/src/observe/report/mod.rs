@@ -32,7 +32,7 @@ use super::{Event, Observer};
 /// tasks, what failed and why, how long tasks took, how large the batches were. An [`Observer`].
 ///
 /// The page is one file and needs no network. [`html`](Self::html) writes it when a call ends,
-/// [`serve`](Self::serve) shows it while the call goes on. Of each task 24 bytes are kept, of the first
+/// [`serve`](Self::serve) shows it while the call goes on. Of each task 32 bytes are kept, of the first
 /// 4 194 304 of a call; what comes after these is counted and not drawn.
 ///
 /// ```
@@ -60,6 +60,9 @@ enum Place {
 impl Report {
     /// Writes the page to a file each time a call ends: the page of that call, in place of what was there
     /// before. The old page stays until the new one is complete.
+    ///
+    /// The call returns when the page is there, or after a second: then the page is written while the program
+    /// goes on, and is lost if the program ends meanwhile. A million tasks take a tenth of that.
     ///
     /// That it cannot be written later, say because the disk is full, is told on standard error.
     ///
