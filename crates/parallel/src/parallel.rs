@@ -357,6 +357,7 @@ impl<B> Parallel<B> {
             on_failure,
             pre_dispatch: self.pre_dispatch,
             cancel_token: self.cancel_token.clone(),
+            worker: None,
             telling: self.observers.telling(),
         }
     }
