@@ -114,8 +114,11 @@ fn nanoseconds(microseconds: &Value) -> i64 {
     (microseconds.as_f64().unwrap() * 1000.0).round() as i64
 }
 
+/// What must be escaped, and what must not.
+const ODD: &str = "\"odd\"\n\t\0\x1b[1m \\ é🍕\u{2028}";
+
 fn odd_ones_panic(i: u64) -> u64 {
-    assert_eq!(i % 2, 0, "\"odd\"\n");
+    assert_eq!(i % 2, 0, "{ODD}");
     i
 }
 
@@ -147,7 +150,7 @@ fn each_task_on_threads_is_a_block() {
             );
             assert!(args["waited_us"].is_f64());
             let failure = args["failure"].as_str().unwrap_or_default();
-            assert_eq!(failure.contains("\"odd\"\n"), index % 2 == 1, "{failure}");
+            assert_eq!(failure.contains(ODD), index % 2 == 1, "{failure}");
         }
         assert_eq!(
             events

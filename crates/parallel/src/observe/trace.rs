@@ -1,6 +1,7 @@
 //! A trace of what happens, for programs that draw it.
 
 mod array;
+mod json;
 mod record;
 mod rows;
 mod writer;

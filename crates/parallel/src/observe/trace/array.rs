@@ -1,10 +1,9 @@
 //! A JSON array in a file that grows, and is whole whenever it is closed.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
-
-use serde::Serialize;
 
 /// The end of an array, which the next element is written over.
 const END: &[u8] = b"\n]";
@@ -31,7 +30,7 @@ impl Array {
         Ok(array)
     }
 
-    pub(super) fn push(&mut self, element: &impl Serialize) -> io::Result<()> {
+    pub(super) fn push(&mut self, element: &impl Display) -> io::Result<()> {
         if self.closed {
             self.out.seek(SeekFrom::Current(-(END.len() as i64)))?;
             self.closed = false;
@@ -39,8 +38,7 @@ impl Array {
         let between: &[u8] = if self.empty { b"\n" } else { b",\n" };
         self.out.write_all(between)?;
         self.empty = false;
-        serde_json::to_writer(&mut self.out, element)?;
-        Ok(())
+        write!(self.out, "{element}")
     }
 
     /// Makes the file whole.

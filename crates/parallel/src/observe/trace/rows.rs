@@ -1,6 +1,6 @@
 //! What is drawn in the row of a worker: blocks, of which none overlaps another.
 
-use serde_json::Value;
+use super::json::Object;
 
 /// A block in a row. Times are in nanoseconds since the trace began.
 #[derive(Debug)]
@@ -8,7 +8,7 @@ pub(super) struct Block {
     pub(super) name: String,
     pub(super) start: u64,
     pub(super) end: u64,
-    pub(super) args: Value,
+    pub(super) args: Object,
 }
 
 /// The row of a worker.
@@ -30,7 +30,7 @@ impl Row {
 
     /// An attempt has failed: a block from its beginning to now, or to when the next one begins, since
     /// this may be told late.
-    pub(super) fn fail(&mut self, index: usize, attempt: u32, now: u64, args: Value) {
+    pub(super) fn fail(&mut self, index: usize, attempt: u32, now: u64, args: Object) {
         let begun = self.begun.take();
         let start = match begun {
             Some((i, a, start)) if (i, a) == (index, attempt) => start,
@@ -70,7 +70,7 @@ mod tests {
             name: String::new(),
             start,
             end,
-            args: Value::Null,
+            args: Object::default(),
         }
     }
 
@@ -91,13 +91,13 @@ mod tests {
     fn a_failed_attempt_ends_where_the_next_begins() {
         let mut row = Row::default();
         row.begin(3, 1, 100);
-        row.fail(3, 1, 900, Value::Null);
+        row.fail(3, 1, 900, Object::default());
         let failed = row.failed_before(400).unwrap();
         assert_eq!((failed.start, failed.end), (100, 400));
         assert!(row.failed_before(500).is_none());
         // Of another one that begun here nothing is known.
         row.begin(4, 1, 500);
-        row.fail(3, 2, 900, Value::Null);
+        row.fail(3, 2, 900, Object::default());
         let failed = row.failed_before(u64::MAX).unwrap();
         assert_eq!((failed.start, failed.end), (900, 900));
     }

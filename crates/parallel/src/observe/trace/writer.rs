@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
 use super::array::Array;
-use super::record::{Phase, Record};
+use super::json::Object;
+use super::record::{Phase, Record, microseconds};
 use super::rows::{Block, Row};
 use crate::observe::{Event, OutputStream};
 
@@ -80,13 +79,17 @@ impl Writer {
         if let Event::RunStarted { run, tasks, n_jobs } = event {
             let group = self.free_group();
             self.calls.insert(*run, group);
-            let args = json!({ "tasks": tasks, "n_jobs": n_jobs });
-            return self.call(Phase::AsyncBegin, *run, group, now, args);
+            let args = Object::default().number("n_jobs", n_jobs);
+            let args = match tasks {
+                Some(tasks) => args.number("tasks", tasks),
+                None => args,
+            };
+            return self.call(*run, At::group(group, now), args, begin);
         }
         let Some(run) = event.run() else {
             if let Event::Lost { events } = event {
                 let what = format!("{events} events were lost");
-                self.instant(At::group(1, now), "g", &what, Value::Null);
+                self.instant(At::group(1, now), "g", &what, Object::default());
             }
             return;
         };
@@ -100,7 +103,7 @@ impl Writer {
             Event::WorkerStarted { worker, pid, .. } => {
                 let at = self.at(group, *worker, now);
                 if let Some(pid) = pid {
-                    self.instant(at, "t", "process", json!({ "pid": pid }));
+                    self.instant(at, "t", "process", Object::default().number("pid", pid));
                 }
             }
             Event::TaskStarted {
@@ -118,9 +121,7 @@ impl Writer {
                 ..
             } => {
                 let at = self.at(group, *worker, now);
-                let args = json!({
-                    "index": index, "attempt": attempt, "failure": failure.to_string(),
-                });
+                let args = attempt_args(*index, *attempt).text("failure", &failure.to_string());
                 self.instant(at, "t", &format!("retry of task {index}"), args.clone());
                 self.row(group, *worker).fail(*index, *attempt, now, args);
             }
@@ -128,12 +129,13 @@ impl Writer {
                 worker, pid, how, ..
             } => {
                 let at = self.at(group, *worker, now);
-                self.instant(at, "t", "died", json!({ "pid": pid, "how": how }));
+                let args = Object::default().number("pid", pid).text("how", how);
+                self.instant(at, "t", "died", args);
             }
-            Event::BatchSize { tasks, .. } => self.push(&Record {
-                args: json!({ "tasks": tasks }),
-                ..At::group(group, now).record(Phase::Counter, "batch size")
-            }),
+            Event::BatchSize { tasks, .. } => {
+                let args = Object::default().number("tasks", tasks);
+                self.push(&At::group(group, now).record(Phase::Counter, "batch size", args));
+            }
             Event::Line {
                 worker,
                 task,
@@ -146,18 +148,20 @@ impl Writer {
                     OutputStream::Stdout => "stdout",
                     OutputStream::Stderr => "stderr",
                 };
-                let args = json!({ "index": task, "stream": stream, "text": text });
+                let args = Object::default().text("stream", stream).text("text", text);
+                let args = match task {
+                    Some(index) => args.number("index", index),
+                    None => args,
+                };
                 self.instant(at, "t", "printed", args);
             }
             Event::RunFinished { totals, .. } => {
                 self.draw_failed(group);
-                let args = json!({
-                    "succeeded": totals.succeeded,
-                    "failed": totals.failed,
-                    "retried": totals.retried,
-                    "wall_us": totals.wall.as_micros() as u64,
-                });
-                self.call(Phase::AsyncEnd, run, group, now, args);
+                let args = Object::default()
+                    .number("succeeded", totals.succeeded)
+                    .number("failed", totals.failed)
+                    .number("retried", totals.retried);
+                self.call(run, At::group(group, now), args, end);
                 self.calls.remove(&run);
                 let closed = self.array.close();
                 self.keep(closed);
@@ -181,13 +185,10 @@ impl Writer {
         else {
             return;
         };
-        let mut args = json!({
-            "index": index,
-            "attempt": attempt,
-            "waited_us": wait_time.as_nanos() as f64 / 1000.0,
-        });
+        let waited = microseconds(wait_time.as_nanos() as u64);
+        let mut args = attempt_args(*index, *attempt).number("waited_us", waited);
         if let Some(failure) = failure {
-            args["failure"] = failure.to_string().into();
+            args = args.text("failure", &failure.to_string());
         }
         let name = format!("task {index}");
         if *attempt == 0 {
@@ -200,22 +201,17 @@ impl Writer {
             self.block(at, &failed);
         }
         if *wait_time >= LONG {
-            let id = Some(format!("{run}.{index}"));
             let taken = started.checked_sub(*wait_time).unwrap_or(self.begun);
             let time = self.since_begun(taken);
-            for (phase, time) in [(Phase::AsyncBegin, time), (Phase::AsyncEnd, start)] {
-                self.push(&Record {
-                    category: "wait",
-                    id: id.clone(),
-                    ..At { time, ..at }.record(phase, "wait")
-                });
+            for (phase, time) in [(begin as Edge, time), (end, start)] {
+                let phase = phase("wait", format!("{run}.{index}"));
+                self.push(&At { time, ..at }.record(phase, "wait", Object::default()));
             }
         }
-        let end = start.saturating_add(run_time.as_nanos() as u64);
         let block = Block {
             name,
             start,
-            end,
+            end: start.saturating_add(run_time.as_nanos() as u64),
             args,
         };
         let block = self.row(group, *worker).place(block);
@@ -223,31 +219,19 @@ impl Writer {
     }
 
     fn block(&mut self, at: At, block: &Block) {
-        let time = block.start;
-        self.push(&Record {
-            category: "task",
-            duration: Some(block.end - block.start),
-            args: block.args.clone(),
-            ..At { time, ..at }.record(Phase::Complete, &block.name)
-        });
+        let (time, args) = (block.start, block.args.clone());
+        let duration = block.end - block.start;
+        let phase = Phase::Complete { duration };
+        self.push(&At { time, ..at }.record(phase, &block.name, args));
     }
 
-    fn instant(&mut self, at: At, scope: &'static str, name: &str, args: Value) {
-        self.push(&Record {
-            scope: Some(scope),
-            args,
-            ..at.record(Phase::Instant, name)
-        });
+    fn instant(&mut self, at: At, scope: &'static str, name: &str, args: Object) {
+        self.push(&at.record(Phase::Instant { scope }, name, args));
     }
 
-    fn call(&mut self, phase: Phase, run: u64, group: usize, time: u64, args: Value) {
-        let name = format!("call {run}");
-        self.push(&Record {
-            category: "call",
-            id: Some(run.to_string()),
-            args,
-            ..At::group(group, time).record(phase, &name)
-        });
+    fn call(&mut self, run: u64, at: At, args: Object, edge: Edge) {
+        let phase = edge("call", run.to_string());
+        self.push(&at.record(phase, &format!("call {run}"), args));
     }
 
     /// Attempts that failed and were not followed by another task.
@@ -299,10 +283,8 @@ impl Writer {
     }
 
     fn name(&mut self, at: At, what: &'static str, name: &str) {
-        self.push(&Record {
-            args: json!({ "name": name }),
-            ..at.record(Phase::Metadata, what)
-        });
+        let args = Object::default().text("name", name);
+        self.push(&at.record(Phase::Metadata, what, args));
     }
 
     fn since_begun(&self, then: Instant) -> u64 {
@@ -320,20 +302,32 @@ impl At {
         }
     }
 
-    fn record(self, phase: Phase, name: &str) -> Record<'_> {
+    fn record(self, phase: Phase, name: &str, args: Object) -> Record<'_> {
         Record {
             name,
-            category: "",
             phase,
             time: self.time,
-            duration: None,
-            pid: self.group,
-            tid: self.row,
-            id: None,
-            scope: None,
-            args: Value::Null,
+            group: self.group,
+            row: self.row,
+            args,
         }
     }
+}
+
+/// What makes the beginning or the end of something that may overlap others.
+type Edge = fn(&'static str, String) -> Phase;
+
+fn begin(category: &'static str, id: String) -> Phase {
+    Phase::AsyncBegin { category, id }
+}
+
+fn end(category: &'static str, id: String) -> Phase {
+    Phase::AsyncEnd { category, id }
+}
+
+fn attempt_args(index: usize, attempt: u32) -> Object {
+    let args = Object::default().number("index", index);
+    args.number("attempt", attempt)
 }
 
 impl Drop for Writer {
@@ -341,7 +335,7 @@ impl Drop for Writer {
         let now = self.since_begun(Instant::now());
         for (run, group) in std::mem::take(&mut self.calls) {
             self.draw_failed(group);
-            self.call(Phase::AsyncEnd, run, group, now, Value::Null);
+            self.call(run, At::group(group, now), Object::default(), end);
         }
         let closed = self.array.close();
         self.keep(closed);
