@@ -225,21 +225,25 @@ fn deaths_and_retries_are_drawn() {
 fn calls_at_the_same_time_have_rows_of_their_own() {
     let file = TempFile::new("two");
     let parallel = Parallel::new(2).observer(Trace::chrome(&file.0).unwrap());
-    let mut outer = parallel.iter((0..50).map(|i| delayed(odd_ones_panic, i)));
-    assert!(outer.next().unwrap().is_ok());
-    // A call that has not ended keeps the first rows.
+    // A call that has begun and not ended keeps the first rows.
+    let (begun, begins) = std::sync::mpsc::sync_channel(1);
     let (open, gate) = std::sync::mpsc::channel::<()>();
-    let gate = std::sync::Mutex::new(gate);
-    let held = parallel.submit(delayed(move |()| gate.lock().unwrap().recv().is_err(), ()));
+    let gates = std::sync::Mutex::new(gate);
+    let held = move |()| {
+        begun.send(()).unwrap();
+        gates.lock().unwrap().recv().is_err()
+    };
+    let held = parallel.submit(delayed(held, ()));
+    begins.recv().unwrap();
     assert_eq!(parallel.map(|i| i, 0..10).unwrap().len(), 10);
     drop(open);
     assert!(held.join().unwrap());
-    assert_eq!(outer.count(), 49);
     // Of a stream that is dropped the end is told as well, or drawn when nobody watches any more.
     drop(parallel.iter((0..).map(|i| delayed(|i: u64| i, i))).take(3));
     drop(parallel);
     let events = file.read();
-    assert!(events.phase("X").any(|block| block["pid"] == 2));
+    let beside = events.phase("X").filter(|block| block["pid"] == 2);
+    assert_eq!(beside.count(), 10);
 }
 
 #[test]
