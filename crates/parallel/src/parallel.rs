@@ -7,6 +7,7 @@ mod handle;
 mod stream;
 mod submit;
 mod try_run;
+mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,9 +4,18 @@
 
 mod dispatch;
 mod event;
+#[cfg(feature = "progress")]
+mod progress;
+mod tally;
+mod trace;
+mod verbose;
 
 pub(crate) use self::dispatch::{Observers, Telling};
 pub use self::event::{Event, OutputStream, Totals};
+#[cfg(feature = "progress")]
+pub use self::progress::Progress;
+pub use self::trace::Trace;
+pub(crate) use self::verbose::Verbose;
 
 /// Someone who is told what happens in a call. A function that takes an [`Event`] is one.
 ///
