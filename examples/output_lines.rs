@@ -17,7 +17,7 @@ fn cook(dish: String) {
 fn main() -> Result<(), parallel::Error> {
     let log = Arc::new(Mutex::new(Vec::new()));
     let writer = Arc::clone(&log);
-    // Called on the threads of the call, by several of them at the same time.
+    // Called from a thread that does nothing else.
     let observer = move |event: &Event| {
         if let Event::Line {
             worker,

@@ -21,6 +21,7 @@ pages! {
     streaming: "../../../docs/src/streaming.md",
     processes: "../../../docs/src/processes.md",
     trouble: "../../../docs/src/trouble.md",
+    watching: "../../../docs/src/watching.md",
     report: "../../../docs/src/report.md",
     choosing: "../../../docs/src/choosing.md",
     from_joblib: "../../../docs/src/from-joblib.md",

@@ -49,9 +49,11 @@ pub use crate::current::{Current, current};
 pub use crate::delayed::{Delayed, Portable, Task, delayed};
 pub use crate::error::{BackendError, Error, Failure, Outcome, PanicBacktrace, TaskError};
 pub use crate::jobs::{NJobs, cpu_share};
+#[cfg(feature = "progress")]
+pub use crate::observe::Progress;
 #[cfg(feature = "report")]
 pub use crate::observe::Report;
-pub use crate::observe::{Event, Observer, OutputStream, Totals};
+pub use crate::observe::{Event, Observer, OutputStream, Totals, Trace};
 pub use crate::parallel::{Handle, Iter, IterUnordered, Parallel, TryError, wait_first};
 #[cfg(feature = "stream")]
 pub use crate::parallel::{IterStream, IterUnorderedStream};

@@ -7,6 +7,7 @@ mod handle;
 mod stream;
 mod submit;
 mod try_run;
+mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -357,6 +358,7 @@ impl<B> Parallel<B> {
             on_failure,
             pre_dispatch: self.pre_dispatch,
             cancel_token: self.cancel_token.clone(),
+            worker: None,
             telling: self.observers.telling(),
         }
     }

@@ -72,6 +72,25 @@ pub(crate) struct Evening {
     #[arg(long)]
     pub(crate) quiet: bool,
 
+    /// Show a bar on standard error; on a terminal it comes instead of the steps
+    #[arg(long)]
+    pub(crate) progress: bool,
+
+    /// Print lines on standard error on how many orders are done; the higher N the more
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = 0,
+        default_missing_value = "10"
+    )]
+    pub(crate) verbose: u32,
+
+    /// Write down what each cook did when, for ui.perfetto.dev or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+
     /// Take the orders from a file, `-` for standard input: one a line, `Pizza` or `Ada, Pizza`
     #[arg(long, value_name = "FILE")]
     pub(crate) orders: Option<PathBuf>,

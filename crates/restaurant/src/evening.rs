@@ -1,10 +1,11 @@
 //! `restaurant`: one evening, from the menu to the summary.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use parallel::{Error, Parallel, Processes, Sequential, Threads};
+use parallel::{Error, Parallel, Processes, Sequential, Threads, Trace};
 use restaurant::fault::Fault;
 use restaurant::kitchen::{Kitchen, prepare_dish};
 use restaurant::menu::Menu;
@@ -22,28 +23,35 @@ pub(crate) fn serve(evening: &Evening) -> Result<ExitCode, Refusal> {
     let (menu, faults) = menu(evening.menu.as_deref())?;
     let guests = Guests::invite(evening, &menu)?;
     let onlookers = Onlookers::invite(evening)?;
+    let trace = evening.trace.as_ref().map(Trace::chrome).transpose();
+    let trace = trace.map_err(|error| error.to_string())?;
     let kitchen = Kitchen {
-        telling: if evening.quiet {
-            Telling::Quiet
-        } else {
-            Telling::suitable()
-        },
+        telling: telling(evening),
         cook_time: evening.cook_time,
     };
 
     let mut complaints = 0;
-    let mut found = |fault: Fault| {
+    let mut found = |fault: &dyn Display| {
         complaints += 1;
         complain(fault);
     };
-    faults.into_iter().for_each(&mut found);
+    faults.iter().for_each(|fault| found(fault));
     let orders = guests
         .orders
-        .filter_map(|order| order.map_err(&mut found).ok());
+        .filter_map(|order| order.map_err(|fault| found(&fault)).ok());
     let orders = onlookers.note(orders);
-    let cooks = Parallel::new(evening.cooks.number).batch_size(guests.batch_size);
+    let mut cooks = Parallel::new(evening.cooks.number)
+        .batch_size(guests.batch_size)
+        .verbose(evening.verbose)
+        .progress(evening.progress);
+    if let Some(trace) = &trace {
+        cooks = cooks.observer(trace.clone());
+    }
     let cooks = onlookers.watch(cooks);
-    let service = cook(evening, &kitchen, cooks, orders).map_err(no_cooks)?;
+    let service = cook(cooks, evening.backend, &kitchen, orders).map_err(no_cooks)?;
+    if let Some(Err(error)) = trace.map(|trace| trace.flush()) {
+        found(&error);
+    }
     for spoiled in &service.spoiled {
         complain(spoiled);
     }
@@ -73,14 +81,23 @@ fn menu(path: Option<&Path>) -> Result<(Menu, Vec<Fault>), Refusal> {
     Menu::from_toml(&text, &name).map_err(|fault| fault.to_string())
 }
 
+/// How the steps are told. The bar has the terminal for itself.
+fn telling(evening: &Evening) -> Telling {
+    match Telling::suitable() {
+        _ if evening.quiet => Telling::Quiet,
+        Telling::Live if evening.progress => Telling::Quiet,
+        suitable => suitable,
+    }
+}
+
 /// The same call wherever the cooks work.
 fn cook(
-    evening: &Evening,
-    kitchen: &Kitchen,
     cooks: Parallel,
+    place: Place,
+    kitchen: &Kitchen,
     orders: impl Iterator<Item = Order> + Send,
 ) -> Result<Service, Error> {
-    match evening.backend {
+    match place {
         Place::Sequential => {
             let cooks = cooks.backend(Sequential::new());
             Service::run(&cooks, kitchen, prepare_dish, orders)

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{BACKENDS, run, steps, text};
+use common::{BACKENDS, TempFile, run, steps, text};
 
 #[test]
 fn the_same_seed_gives_the_same_orders() {
@@ -81,6 +81,71 @@ fn cooking_takes_cpu_time() {
 }
 
 #[test]
+fn how_far_the_orders_are_is_told_on_standard_error() {
+    for backend in BACKENDS {
+        let evening = [
+            "--quiet",
+            "--seed",
+            "1",
+            "--customers",
+            "4",
+            "--backend",
+            backend,
+        ];
+        let told = |option: &str| {
+            let output = run(&[&evening, [option].as_slice()].concat(), "", 0);
+            assert!(text(&output.stdout).starts_with("dishes     4\n"));
+            text(&output.stderr).to_owned()
+        };
+        let bar = told("--progress");
+        assert!(
+            bar.lines().last().unwrap().starts_with("4 done in "),
+            "{bar}"
+        );
+        let each = told("--verbose=11");
+        assert_eq!(each.lines().count(), 5, "{each}");
+        assert!(each.contains("Done 3 tasks | elapsed: "), "{each}");
+        assert!(each.contains("Done 4 out of 4 | elapsed: "), "{each}");
+        let some = told("--verbose");
+        assert!(
+            some.starts_with("[Parallel(n_jobs=3)]: Done 1 tasks | elapsed: "),
+            "{some}"
+        );
+        assert_eq!(told("--verbose=0"), "");
+    }
+}
+
+#[test]
+fn what_the_cooks_did_is_written_down() {
+    for backend in BACKENDS {
+        let file = TempFile::new(&format!("{backend}.json"), "");
+        let args = [
+            "--customers",
+            "7",
+            "--backend",
+            backend,
+            "--trace",
+            file.path(),
+        ];
+        run(&args, "", 0);
+        let trace = std::fs::read_to_string(&file.0).unwrap();
+        let trace: serde_json::Value = serde_json::from_str(&trace).unwrap();
+        let dishes = trace
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|event| event["ph"] == "X");
+        assert_eq!(dishes.count(), 7, "{trace}");
+    }
+    let output = run(&["--trace", "/nowhere/trace.json"], "", 2);
+    assert_eq!(
+        text(&output.stderr),
+        "error: cannot write the trace to /nowhere/trace.json: No such file or directory (os error 2)\n"
+    );
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
 fn wrong_usage_is_told_and_nobody_is_served() {
     for (args, told) in [
         (["--cook-time", "2"].as_slice(), "the unit is missing"),
@@ -102,6 +167,10 @@ fn wrong_usage_is_told_and_nobody_is_served() {
         ),
         (&["--seed", "3", "--orders", "-"], "cannot be used with"),
         (&["--seeds", "3"], "'--seed'"),
+        (
+            &["--verbose=much"],
+            "invalid value 'much' for '--verbose[=<N>]'",
+        ),
         (&["compare", "--customers", "0"], "0 is not in 1.."),
     ] {
         let output = run(args, "", 2);

@@ -7,6 +7,7 @@
 //! Lanes wait for room in the queue as long as the observers get on. Once they have not for a while,
 //! events are counted instead of told, so that an observer that blocks cannot harm the call.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -29,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone, Default)]
 pub(crate) struct Observers {
     all: Vec<Arc<dyn Observer>>,
+    /// Those of which there is one at most, by what they are.
+    single: BTreeMap<&'static str, Arc<dyn Observer>>,
     /// Made when there is first something to tell.
     telling: OnceLock<Option<Arc<Telling>>>,
 }
@@ -39,10 +42,24 @@ impl Observers {
         self.telling = OnceLock::new();
     }
 
+    /// Has one of its kind, or none any more.
+    pub(crate) fn set(&mut self, kind: &'static str, observer: Option<Arc<dyn Observer>>) {
+        match observer {
+            Some(observer) => self.single.insert(kind, observer),
+            None => self.single.remove(kind),
+        };
+        self.telling = OnceLock::new();
+    }
+
     /// How to tell them; `None` if there are none.
     pub(crate) fn telling(&self) -> Option<Arc<Telling>> {
         let telling = self.telling.get_or_init(|| {
-            let all = self.all.clone();
+            let all: Vec<_> = self
+                .all
+                .iter()
+                .chain(self.single.values())
+                .cloned()
+                .collect();
             (!all.is_empty()).then(|| Arc::new(Telling::start(all)))
         });
         telling.clone()
@@ -51,7 +68,7 @@ impl Observers {
 
 impl fmt::Debug for Observers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} observers", self.all.len())
+        write!(f, "{} observers", self.all.len() + self.single.len())
     }
 }
 

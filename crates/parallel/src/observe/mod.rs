@@ -4,13 +4,22 @@
 
 mod dispatch;
 mod event;
+#[cfg(feature = "progress")]
+mod progress;
 #[cfg(feature = "report")]
 mod report;
+mod tally;
+mod trace;
+mod verbose;
 
 pub(crate) use self::dispatch::{Observers, Telling};
 pub use self::event::{Event, OutputStream, Totals};
+#[cfg(feature = "progress")]
+pub use self::progress::Progress;
 #[cfg(feature = "report")]
 pub use self::report::Report;
+pub use self::trace::Trace;
+pub(crate) use self::verbose::Verbose;
 
 /// Someone who is told what happens in a call. A function that takes an [`Event`] is one.
 ///

@@ -13,6 +13,7 @@ use parking_lot::{Condvar, Mutex};
 use super::submit::Place;
 use crate::cancel::CancelToken;
 use crate::error::{Error, Failure, Outcome, TaskError};
+use crate::panics;
 
 /// Waits for the first of several tasks that has an outcome, and gives its place among the handles; `None`
 /// if there are no handles. One that is finished already comes first.
@@ -35,19 +36,27 @@ pub fn wait_first<'h, R: 'h>(handles: impl IntoIterator<Item = &'h Handle<R>>) -
     if handles.is_empty() {
         return None;
     }
-    if let Some(next) = handles.iter().find(|handle| !handle.is_finished()) {
-        next.place.help();
+    let first_finished = || handles.iter().position(|handle| handle.is_finished());
+    if first_finished().is_none()
+        && let Some(next) = handles.iter().find(|handle| handle.place.is_full())
+    {
+        next.place.rush();
     }
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    loop {
-        let finished = handles
-            .iter()
-            .position(|handle| !handle.shared.watch(&waker));
-        if finished.is_some() {
-            return finished;
+    let watched = handles
+        .iter()
+        .take_while(|handle| handle.shared.watch(&waker));
+    let watched = watched.count();
+    let first = loop {
+        if let Some(first) = first_finished() {
+            break first;
         }
         thread::park();
+    };
+    for handle in &handles[..watched] {
+        handle.shared.unwatch(&waker);
     }
+    Some(first)
 }
 
 /// Wakes a thread.
@@ -111,6 +120,7 @@ impl<R> Handle<R> {
     /// # Ok::<(), parallel::Error>(())
     /// ```
     pub fn join_timeout(&self, time: Duration) -> Result<R, Error> {
+        self.place.rush();
         let mut state = self.shared.state.lock();
         match Instant::now().checked_add(time) {
             Some(deadline) => {
@@ -162,8 +172,8 @@ impl<R> Handle<R> {
     /// ```
     pub fn cancel(&self) {
         self.cancel.cancel();
-        // If it has not begun, it never will.
-        drop(self.place.take());
+        // If it has not begun, it never will. What it would have used is the user's to drop.
+        let _ = panics::catch(|| drop(self.place.take()));
     }
 }
 
@@ -173,10 +183,14 @@ impl<R> Future for Handle<R> {
     /// # Panics
     /// If the outcome has been given away already.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.shared.watch(context.waker()) {
-            return Poll::Pending;
+        self.place.rush();
+        let mut state = self.shared.state.lock();
+        if state.finished {
+            return Poll::Ready(state.take());
         }
-        Poll::Ready(self.shared.state.lock().take())
+        // Only the one that polled last is to be woken.
+        state.poller = Some(context.waker().clone());
+        Poll::Pending
     }
 }
 
@@ -197,8 +211,10 @@ pub(super) struct Shared<R> {
 struct State<R> {
     finished: bool,
     outcome: Option<Outcome<R>>,
-    /// Who is to be woken besides those who sleep.
+    /// Who is to be woken besides those who sleep: who waits for the first of several.
     wakers: Vec<Waker>,
+    /// Who has polled the future.
+    poller: Option<Waker>,
 }
 
 impl<R> Default for Shared<R> {
@@ -208,6 +224,7 @@ impl<R> Default for Shared<R> {
                 finished: false,
                 outcome: None,
                 wakers: Vec::new(),
+                poller: None,
             }),
             finished: Condvar::new(),
         }
@@ -220,9 +237,10 @@ impl<R> Shared<R> {
         state.finished = true;
         state.outcome = Some(outcome);
         let wakers = std::mem::take(&mut state.wakers);
+        let wakers = wakers.into_iter().chain(state.poller.take());
         drop(state);
         self.finished.notify_all();
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.for_each(Waker::wake);
     }
 
     /// Has someone woken when it is finished; false if it is.
@@ -232,6 +250,11 @@ impl<R> Shared<R> {
             state.wakers.push(waker.clone());
         }
         !state.finished
+    }
+
+    fn unwatch(&self, waker: &Waker) {
+        let wakers = &mut self.state.lock().wakers;
+        wakers.retain(|other| !other.will_wake(waker));
     }
 }
 

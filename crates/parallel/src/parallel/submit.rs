@@ -1,6 +1,5 @@
 //! Single tasks, each with a handle: `submit`.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +12,8 @@ use super::drivers::spawn;
 use super::handle::{Handle, Promise, Shared};
 use crate::backend::Backend;
 use crate::cancel::CancelToken;
-use crate::context::Context;
+use crate::context::{self, Context};
+use crate::current::current;
 use crate::delayed::Task;
 use crate::error::{Error, Failure, TaskError};
 use crate::panics;
@@ -66,7 +66,8 @@ impl<B> Parallel<B> {
             })
         });
         let (promise, backend) = (Promise::new(shared), Arc::clone(&self.backend));
-        let job = move || {
+        let job = move |worker| {
+            plan.worker = Some(worker);
             let work = Work::new(std::iter::once(task), plan);
             let driven = context.enter(|| backend.drive(lanes, &work));
             drop((watch, backend));
@@ -88,8 +89,8 @@ fn not_run(error: &Error) -> TaskError {
     TaskError::new(0, 0, Failure::Backend { message })
 }
 
-/// Runs a task, and gives what is left to do: to tell its outcome.
-type Job = Box<dyn FnOnce() -> Telling + Send>;
+/// Runs a task, as the worker of this number, and gives what is left to do: to tell its outcome.
+type Job = Box<dyn FnOnce(usize) -> Telling + Send>;
 type Telling = Box<dyn FnOnce() + Send>;
 
 /// Where a task waits until someone runs it. Whoever takes it and does not run it cancels it.
@@ -105,20 +106,46 @@ impl Place {
         self.0.lock().take()
     }
 
-    /// Runs the task here if this thread is one of those that see to submitted tasks, and nobody else has
-    /// begun with it: who waits for a task that waits for such a thread would wait for ever.
+    /// Whether nobody has begun with the task.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.lock().is_some()
+    }
+
+    /// Inside of a task: runs this one here if nobody has begun with it. Who waits for it may hold up all
+    /// those who would, and would wait for ever.
     pub(super) fn help(&self) {
-        if SEES_TO_TASKS.get()
+        if context::in_task()
             && let Some(job) = self.take()
         {
-            job()();
+            run(job);
+        }
+    }
+
+    /// The same for one who cannot run it himself, since he does not wait for its end: on a thread of its
+    /// own. While he waits, no more run than there are jobs.
+    pub(super) fn rush(&self) {
+        if !context::in_task() {
+            return;
+        }
+        if let Some(job) = self.take() {
+            let place = Self::default();
+            place.put(job);
+            let place = Arc::new(place);
+            let there = Arc::clone(&place);
+            let run_there = move || there.take().into_iter().for_each(run);
+            if spawn("parallel-submit", run_there).is_err() {
+                // There are no threads: better late than never.
+                place.take().into_iter().for_each(run);
+            }
         }
     }
 }
 
-thread_local! {
-    /// Whether this thread is one of those that see to submitted tasks.
-    static SEES_TO_TASKS: Cell<bool> = const { Cell::new(false) };
+/// Runs a task in place of the one that waits for it, and tells its outcome.
+fn run(job: Job) {
+    let worker = current().map_or(0, |task| task.worker());
+    // A panic of a backend is that of one task; its promise is broken and so kept.
+    let _ = panics::catch(|| job(worker)());
 }
 
 /// Tasks that were submitted, and the threads that see to them: one for each job, started when there is
@@ -154,8 +181,8 @@ impl Submissions {
         if enough || threads.len() >= most {
             return;
         }
-        let queue = Arc::clone(&self.queue);
-        match spawn("parallel-submit", move || queue.work_off()) {
+        let (queue, worker) = (Arc::clone(&self.queue), threads.len());
+        match spawn("parallel-submit", move || queue.work_off(worker)) {
             Ok(thread) => threads.push(thread),
             // Others will come to it; if there are none, it is cancelled.
             Err(_) if !threads.is_empty() => {}
@@ -168,8 +195,8 @@ impl Submissions {
 }
 
 impl Queue {
-    fn work_off(&self) {
-        SEES_TO_TASKS.set(true);
+    /// Runs tasks until there will be none, as the worker of this number.
+    fn work_off(&self, worker: usize) {
         let mut state = self.state.lock();
         loop {
             match state.waiting.pop_front() {
@@ -178,11 +205,12 @@ impl Queue {
                     state.running += 1;
                     drop(state);
                     // A panic of a backend is that of one task; its promise is broken and so kept.
-                    let telling = panics::catch(|| place.take().map(|job| job()));
+                    let telling = panics::catch(|| place.take().map(|job| job(worker)));
                     // Before its handle learns of it, who may be the last to hold this open.
                     self.state.lock().running -= 1;
                     if let Ok(Some(tell)) = telling {
-                        tell();
+                        // What nobody waits for is dropped here, and a user's drop may panic.
+                        let _ = panics::catch(tell);
                     }
                     state = self.state.lock();
                 }

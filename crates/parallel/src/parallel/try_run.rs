@@ -6,7 +6,7 @@ use std::fmt;
 use super::Parallel;
 use crate::backend::Backend;
 use crate::delayed::Task;
-use crate::error::Error;
+use crate::error::{Error, Failure, TaskError};
 use crate::work::{OnFailure, Pairs};
 
 impl<B> Parallel<B> {
@@ -14,9 +14,8 @@ impl<B> Parallel<B> {
     /// first that returns an `Err`, as at one that fails otherwise: nothing more starts.
     ///
     /// # Errors
-    /// [`TryError::Returned`] with what the task returned and its index, the lowest of those seen;
-    /// [`TryError::Failed`] for what [`run`](Self::run) fails with, if none returned an error. Both keep the
-    /// values that were done.
+    /// Of the errors seen, the one of the lowest index: [`TryError::Returned`] with what the task returned;
+    /// [`TryError::Failed`] for what [`run`](Self::run) fails with. Both keep the values that were done.
     ///
     /// ```
     /// use parallel::{Parallel, TryError, delayed};
@@ -73,7 +72,12 @@ fn sort_out<V, E>(
             }
         }
     }
-    if let Some((index, error)) = returned {
+    // The lowest index is told, but for what was only cancelled since.
+    if let Some((index, error)) = returned
+        && failure.as_ref().is_none_or(|failure: &TaskError| {
+            failure.index() > index || matches!(failure.failure(), Failure::Cancelled)
+        })
+    {
         return Err(TryError::Returned { index, error, done });
     }
     match failure.map(Error::Task).or(broken) {

@@ -4,6 +4,7 @@
 mod bulk;
 pub(crate) mod frame;
 mod identity;
+mod strict;
 mod value;
 
 pub use identity::EntryPoint;

@@ -5,6 +5,7 @@ use std::any::type_name;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::bulk;
+use super::strict::{self, Checked};
 use crate::error::Failure;
 
 /// A value that can travel to another process and back.
@@ -24,9 +25,13 @@ pub(crate) fn encode<V: Serialize + 'static>(value: &V, out: &mut Vec<u8>) -> Re
     if bulk::encode(value, out) {
         return Ok(());
     }
-    postcard::serialize_with_flavor(value, Appender(out)).map_err(|error| Failure::Encode {
+    let encoded = postcard::serialize_with_flavor(&Checked(value), Appender(out));
+    encoded.map_err(|error| Failure::Encode {
         type_name: type_name::<V>().to_owned(),
-        message: explain(error),
+        message: match strict::said() {
+            Some(said) => format!("{said}. {WAY_OUT}"),
+            None => explain(error),
+        },
     })
 }
 
@@ -107,15 +112,40 @@ mod tests {
 
     #[test]
     fn what_the_format_cannot_do_is_an_error_that_names_the_type() {
-        let mut bytes = Vec::new();
-        let value = Asymmetric {
-            note: None,
-            seats: 4,
-        };
-        encode(&value, &mut bytes).unwrap();
-        let error = decode::<Asymmetric>(&bytes).unwrap_err().to_string();
+        // What is left out at any depth would be read as something else.
+        let value = |note| vec![Some(Asymmetric { note, seats: 4 })];
+        let error = encode(&value(None), &mut Vec::new()).unwrap_err();
+        let error = error.to_string();
         assert!(error.contains("Asymmetric"), "{error}");
-        assert!(error.contains("skip_serializing_if"), "{error}");
+        assert!(error.contains("the field `note` is left out"), "{error}");
+        assert!(encode(&value(Some(1)), &mut Vec::new()).is_ok());
+    }
+
+    #[derive(Debug, PartialEq, Serialize, serde::Deserialize)]
+    struct Skipping {
+        #[serde(skip)]
+        cache: u32,
+        seats: u8,
+    }
+
+    #[test]
+    fn a_field_that_neither_side_has_is_no_trouble() {
+        let (value, mut bytes) = (Skipping { cache: 7, seats: 4 }, Vec::new());
+        encode(&value, &mut bytes).unwrap();
+        let back: Skipping = decode(&bytes).unwrap();
+        assert_eq!(back, Skipping { cache: 0, seats: 4 });
+    }
+
+    #[test]
+    fn what_a_type_says_as_it_refuses_is_told() {
+        struct Shy;
+        impl Serialize for Shy {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("not in public"))
+            }
+        }
+        let error = encode(&Some(Shy), &mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("not in public"), "{error}");
     }
 
     #[test]

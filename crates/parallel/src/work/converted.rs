@@ -9,6 +9,7 @@
 //! It is a view: what is asked of it is asked of the work behind it. So laziness, the size of batches,
 //! order and stopping are what they are there.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,7 @@ pub(super) trait Origin<U: Task>: Send + Sync {
     fn succeed(&self, first: usize, values: Vec<U::Output>);
     fn fail(&self, error: TaskError, ran: Ran);
     fn watching(&self) -> Option<&Watching>;
+    fn workers(&self, lanes: usize) -> Range<usize>;
     fn measured(&self, tasks: usize, run_time: Duration);
 }
 
@@ -55,6 +57,7 @@ where
             on_failure: self.on_failure,
             pre_dispatch: PreDispatch::Auto,
             cancel_token: None,
+            worker: None,
             // What happens is told of the work behind it.
             telling: None,
         };
@@ -126,6 +129,10 @@ where
 
     fn watching(&self) -> Option<&Watching> {
         self.work.watching()
+    }
+
+    fn workers(&self, lanes: usize) -> Range<usize> {
+        self.work.workers(lanes)
     }
 
     fn measured(&self, tasks: usize, run_time: Duration) {

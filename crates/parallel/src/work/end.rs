@@ -75,6 +75,7 @@ impl<T: Task> Work<'_, T> {
 
 /// What has no outcome of all that was pulled, and what would have been pulled next.
 fn unfinished<T, R>(source: &Source<'_, T>, results: &Results<R>) -> Vec<usize> {
-    let end = source.pulled() + usize::from(!source.has_ended());
+    let more = !source.has_ended() && source.at_most() != Some(0);
+    let end = source.pulled() + usize::from(more);
     results.missing(end)
 }

@@ -69,14 +69,16 @@ impl<T> Feed<T> {
         }
     }
 
-    /// A task has been pulled. Gives it back if nobody wants it any more.
-    pub(super) fn push(&self, task: T) -> Result<(), T> {
+    /// A task has been pulled, the last one as far as the input knows. Gives it back if nobody wants it any
+    /// more.
+    pub(super) fn push(&self, task: T, last: bool) -> Result<(), T> {
         let mut state = self.state.lock();
         if state.ended {
             return Err(task);
         }
         state.ready.push_back(task);
         state.pulled += 1;
+        state.exhausted |= last;
         if let Some(lane) = state.hungry.pop() {
             drop(state);
             lane.unpark();
@@ -188,7 +190,7 @@ mod tests {
     fn what_is_there_is_taken_without_waiting_for_more() {
         let feed = Feed::new();
         for task in 10..15 {
-            feed.push(task).unwrap();
+            feed.push(task, false).unwrap();
         }
         assert_eq!(take(&feed, 3, true), Some((0, vec![10, 11, 12])));
         assert_eq!(take(&feed, 3, true), Some((3, vec![13, 14])));
@@ -202,7 +204,7 @@ mod tests {
         assert!(!feed.is_empty());
         assert_eq!(take(&feed, 1, true), Some((3, vec![13])));
         assert!(take(&feed, 3, true).is_none());
-        assert_eq!(feed.push(15), Err(15));
+        assert_eq!(feed.push(15, false), Err(15));
     }
 
     #[test]
@@ -211,7 +213,7 @@ mod tests {
         thread::scope(|scope| {
             let lanes = [(); 3].map(|()| scope.spawn(|| take(&feed, 1, true)));
             for task in 0..3 {
-                feed.push(task).unwrap();
+                feed.push(task, false).unwrap();
             }
             let mut taken: Vec<_> = lanes.map(|lane| lane.join().unwrap().unwrap().0).into();
             taken.sort_unstable();

@@ -28,6 +28,7 @@ mod stream;
 mod watching;
 mod window;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -89,6 +90,8 @@ pub(crate) struct Plan {
     pub(crate) on_failure: OnFailure,
     pub(crate) pre_dispatch: PreDispatch,
     pub(crate) cancel_token: Option<CancelToken>,
+    /// The number of its only worker, if it is to have a certain one.
+    pub(crate) worker: Option<usize>,
     /// How to tell those who want to know what happens.
     pub(crate) telling: Option<Arc<Telling>>,
 }
@@ -133,6 +136,8 @@ pub struct Work<'a, T: Task> {
     _watch: Option<Watch>,
     /// If anybody wants to know.
     watching: Option<Watching>,
+    /// The number of its only worker, if it is to have a certain one.
+    worker: Option<usize>,
     /// How many lanes have run here.
     lanes_here: AtomicUsize,
 }
@@ -166,6 +171,11 @@ impl<'a, T: Task> Work<'a, T> {
             at_most.filter(|most| *most == at_least),
             plan,
         );
+        if at_most == Some(0)
+            && let Input::Feed(feed) = &work.input
+        {
+            feed.end(feed::Ended::Exhausted);
+        }
         work.growing_for = growing_for;
         work.at_most = at_most;
         let batch_size = work.sizing.lock().next(None);
@@ -209,6 +219,7 @@ impl<'a, T: Task> Work<'a, T> {
             stopping,
             _watch: watch,
             watching,
+            worker: plan.worker,
             lanes_here: AtomicUsize::new(0),
         }
     }
@@ -431,9 +442,23 @@ impl<'a, T: Task> Work<'a, T> {
         self.stopping.cancel();
     }
 
+    /// Whether it was stopped because somebody wanted it so.
+    pub(crate) fn cancelled(&self) -> bool {
+        self.stopping.cancelled()
+    }
+
     /// By what tasks see that the call has been stopped.
     pub(crate) fn stopping(&self) -> Arc<dyn Stop> {
         Arc::clone(&self.stopping) as _
+    }
+
+    /// The numbers that its workers have, so many at a time.
+    pub(crate) fn workers(&self, lanes: usize) -> Range<usize> {
+        match (&self.origin, self.worker) {
+            (Some(origin), _) => origin.workers(lanes),
+            (None, Some(worker)) => worker..worker + 1,
+            (None, None) => 0..lanes,
+        }
     }
 
     /// Whom to tell what happens, if anybody wants to know.

@@ -41,6 +41,7 @@ impl<T: Task> Work<'_, T> {
     pub fn run_here(&self) {
         let batches = Batches::begin();
         let worker = self.lanes_here.fetch_add(1, Ordering::Relaxed);
+        let worker = self.workers(1).start + worker;
         let here = Here::enter(worker, self.stopping());
         if let Some(watching) = self.watching() {
             watching.worker(worker, None);

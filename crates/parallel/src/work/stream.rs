@@ -27,6 +27,10 @@ impl<T: Task> Work<'_, T> {
         let pulled = panics::catch(|| {
             loop {
                 if permits == 0 {
+                    // Who has no more to give needs no permit to say so.
+                    if tasks.size_hint().1 == Some(0) {
+                        return Ended::Exhausted;
+                    }
                     permits = window.acquire(PERMITS);
                     if permits == 0 {
                         return Ended::Unwanted;
@@ -36,7 +40,7 @@ impl<T: Task> Work<'_, T> {
                     return Ended::Exhausted;
                 };
                 permits -= 1;
-                if feed.push(task).is_err() {
+                if feed.push(task, tasks.size_hint().1 == Some(0)).is_err() {
                     return Ended::Unwanted;
                 }
             }

@@ -29,7 +29,7 @@ mod alone {
     use std::sync::{Arc, Barrier};
     use std::thread::{self, ThreadId};
 
-    use parallel::{Parallel, Task, delayed};
+    use parallel::{Parallel, Task, delayed, wait_first};
 
     use crate::tools::with_deadline;
 
@@ -166,6 +166,51 @@ mod alone {
             handle.cancel();
             drop(end);
             assert_eq!(handle.join().unwrap(), 7);
+        });
+    }
+
+    #[test]
+    fn a_result_that_nobody_wants_and_that_panics_as_it_goes_harms_nothing() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("boom");
+            }
+        }
+        with_deadline(|| {
+            let parallel = Parallel::new(1);
+            for _ in 0..3 {
+                drop(parallel.submit(delayed(|()| Bomb, ())));
+                assert_eq!(parallel.submit(delayed(|i: u32| i, 3)).join().unwrap(), 3);
+            }
+        });
+    }
+
+    #[test]
+    fn a_submitted_task_may_wait_in_whatever_way() {
+        with_deadline(|| {
+            for way in 0..3 {
+                let parallel = Arc::new(Parallel::new(1));
+                let inner = Arc::clone(&parallel);
+                let wait = move |way: u32| {
+                    let submit = || inner.submit(delayed(|i: u32| i + 1, 1));
+                    match way {
+                        0 => submit().join_timeout(std::time::Duration::MAX).unwrap(),
+                        1 => {
+                            let handles = [submit(), submit()];
+                            let first = wait_first(&handles).unwrap();
+                            handles.into_iter().nth(first).unwrap().join().unwrap()
+                        }
+                        _ => {
+                            let inside = Parallel::new(2);
+                            let both = inside.map(|_| submit().join().unwrap(), 0..2);
+                            both.unwrap()[0]
+                        }
+                    }
+                };
+                let handle = parallel.submit(delayed(wait, way));
+                assert_eq!(handle.join().unwrap(), 2, "way {way}");
+            }
         });
     }
 }

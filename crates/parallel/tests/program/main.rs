@@ -7,8 +7,11 @@
 mod configured;
 mod limits;
 mod parent;
+#[cfg(feature = "progress")]
+mod screen;
 mod stage;
 mod streams;
+mod watching;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -81,6 +84,27 @@ const TESTS: &[Named] = &[
         stage::play("no_threads");
     }),
     (
+        "verbose_lines_have_joblibs_shape",
+        watching::verbose_lines_have_joblibs_shape,
+    ),
+    #[cfg(feature = "progress")]
+    (
+        "a_bar_shows_how_far_a_call_is",
+        watching::bar::shows_how_far_a_call_is,
+    ),
+    #[cfg(feature = "progress")]
+    (
+        "lines_of_workers_go_above_the_bar",
+        watching::bar::lines_of_workers_go_above,
+    ),
+    #[cfg(feature = "progress")]
+    ("each_call_has_a_bar", watching::bar::each_call_has_one),
+    #[cfg(feature = "progress")]
+    (
+        "without_a_terminal_there_are_plain_lines",
+        watching::bar::plain_lines,
+    ),
+    (
         "a_mark_that_somebody_set_is_refused",
         parent::a_mark_that_somebody_set_is_refused,
     ),
@@ -112,6 +136,15 @@ const ROLES: &[Named] = &[
     ("no_memory_to_start", limits::no_memory_to_start),
     ("few_descriptors", limits::few_descriptors),
     ("no_threads", limits::no_threads),
+    ("be_verbose", watching::be_verbose),
+    #[cfg(feature = "progress")]
+    ("wait_under_a_bar", watching::bar::wait_under_one),
+    #[cfg(feature = "progress")]
+    ("print_above_a_bar", watching::bar::print_above_one),
+    #[cfg(feature = "progress")]
+    ("show_two_bars", watching::bar::show_two),
+    #[cfg(feature = "progress")]
+    ("progress_twice", watching::bar::progress_twice),
 ];
 
 fn main() -> ExitCode {

@@ -29,6 +29,9 @@ pub(super) struct Limits {
 /// or never came up. To come up takes a few milliseconds.
 const STALLED: Duration = Duration::from_secs(10);
 
+/// The same for a worker that has run tasks before.
+const IDLED: Duration = Duration::from_secs(1);
+
 impl Processes {
     /// How long a task may run, from its own start, whatever batch it is in.
     ///
@@ -231,7 +234,13 @@ where
             }
             None => {
                 let since = *self.stalled_since.get_or_insert_with(Instant::now);
-                (since.elapsed() >= STALLED).then_some(Ended::ByItself)
+                // What it has not started can be started elsewhere; one that is up is at it at once.
+                let patience = if process.answered > 0 {
+                    limit.max(IDLED).min(STALLED)
+                } else {
+                    STALLED
+                };
+                (since.elapsed() >= patience).then_some(Ended::ByItself)
             }
         };
         self.process = Some(process);

@@ -11,7 +11,7 @@ pub(super) type Nonce = [u8; 16];
 const MARK: usize = size_of::<Nonce>() + 8;
 
 /// A line that never ends is told in pieces of this size.
-const LONGEST_LINE: usize = 1 << 20;
+const LONGEST_LINE: usize = 1 << 26;
 
 /// Says that what comes next is printed by this task.
 pub(super) fn mark(nonce: &Nonce, task: Option<usize>) -> [u8; MARK] {

@@ -48,6 +48,7 @@ mod worker;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,7 +122,7 @@ where
 {
     fn drive(&self, lanes: usize, work: &Work<'_, T>) -> Result<(), BackendError> {
         start::check()?;
-        let crew = Crew::new(self, lanes)?;
+        let crew = Crew::new(self, lanes, work.workers(lanes))?;
         let stop = Arc::clone(&crew.stop);
         work.on_stop(move || {
             // An event counter that is written to once has room for it.
@@ -172,14 +173,18 @@ struct Crew<'p> {
 }
 
 impl<'p> Crew<'p> {
-    fn new(processes: &'p Processes, lanes: usize) -> Result<Self, BackendError> {
+    fn new(
+        processes: &'p Processes,
+        lanes: usize,
+        numbers: Range<usize>,
+    ) -> Result<Self, BackendError> {
         let stop =
             eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| cannot_start(&error.into()))?;
         Ok(Self {
             processes,
             lanes,
             contract: Contract::new(processes, lanes),
-            numbers: Mutex::new((0..lanes).collect()),
+            numbers: Mutex::new(numbers.collect()),
             stop: Arc::new(stop),
         })
     }

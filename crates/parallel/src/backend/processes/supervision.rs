@@ -59,11 +59,11 @@ where
         let how = status.map_or_else(|| "for no known reason".to_owned(), |s| s.to_string());
         if let Some(unfit) = unfit {
             let message = format!("the initializer of a worker process {unfit}");
-            return Err(self.give_up(message));
+            return Err(self.end_call(message));
         }
         if process.beginning && ready {
             let message = format!("the initializer of a worker process ended it ({how})");
-            return Err(self.give_up(message));
+            return Err(self.end_call(message));
         }
         if self.barren < TRIES {
             return Ok(());
@@ -79,7 +79,7 @@ where
     }
 
     /// What keeps one worker from its tasks would keep all of them: the call ends.
-    fn give_up(&self, message: String) -> BackendError {
+    fn end_call(&self, message: String) -> BackendError {
         self.work.stop();
         BackendError::new(message)
     }
@@ -159,12 +159,12 @@ where
     /// Nothing more starts. What runs may end in a short time; then its worker is killed.
     pub(super) fn wind_up(&mut self) {
         let Some(process) = &mut self.process else {
-            return self.queue.drain(..).for_each(discard);
+            return self.give_up(0);
         };
         let started = process.next_generation();
         // Of those that started, the last one may be running; the others' results are on their way.
         self.sent = self.unanswered(started);
-        self.queue.drain(self.sent..).for_each(discard);
+        self.give_up(self.sent);
         let end = frame_end(&self.outbox, self.written);
         self.outbox.truncate(end);
         let deadline = Instant::now() + GRACE;
@@ -182,7 +182,25 @@ where
             if let (Some(mut process), Some(ended)) = (self.process.take(), ended) {
                 self.bury(&mut process, started, ended);
             }
-            return self.queue.drain(..).for_each(discard);
+            break;
+        }
+        self.give_up(0);
+    }
+
+    /// Gives up what is in the queue from this place on. If the call was cancelled, what had been started
+    /// is told so; the rest never was.
+    fn give_up(&mut self, from: usize) {
+        // Of what was sent only what has started is left, of which the first runs.
+        let mut running = from == 0 && self.sent > 0;
+        while let Some(mut queued) = self.remove(from) {
+            let history = std::mem::take(&mut queued.history);
+            let attempts = history.len() + usize::from(running);
+            if attempts > 0 && self.work.cancelled() {
+                self.fail(queued, attempts, Failure::Cancelled, history);
+            } else {
+                discard(queued);
+            }
+            running = false;
         }
     }
 }

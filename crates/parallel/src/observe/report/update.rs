@@ -112,7 +112,7 @@ impl Update {
 
     /// One line, in which nothing can end the element of the page that it is in.
     pub(super) fn to_json(&self) -> String {
-        let json = serde_json::to_string(self).unwrap_or_default();
+        let json = json(self);
         let mut json = json.replace('<', "\\u003c");
         // By far the most of it, with nothing in it to be escaped.
         json.pop();
@@ -120,6 +120,23 @@ impl Update {
         json.push_str(&self.tasks);
         json.push_str("\"}");
         json
+    }
+}
+
+/// Anything as JSON. `serde_json` would do it in a line, but lets numbers be compared with its values, and in
+/// each program that is linked with it the compiler then finds some types no longer by itself.
+fn json(value: &impl Serialize) -> String {
+    let mut bytes = vec![0; 1 << 12];
+    loop {
+        match serde_json_core::to_slice(value, &mut bytes) {
+            Ok(len) => {
+                bytes.truncate(len);
+                return String::from_utf8(bytes).unwrap_or_default();
+            }
+            // The only thing that can go wrong.
+            Err(_) if bytes.len() < 1 << 30 => bytes.resize(bytes.len() * 4, 0),
+            Err(_) => return String::new(),
+        }
     }
 }
 

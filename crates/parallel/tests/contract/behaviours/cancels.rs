@@ -138,3 +138,14 @@ fn a_call_that_is_through_is_not_cancelled() {
     assert_eq!(parallel.map(square, 0..3).unwrap(), [0, 1, 4]);
     token.cancel();
 }
+
+#[test]
+fn a_complete_call_is_not_cancelled() {
+    let token = CancelToken::new();
+    token.cancel();
+    let parallel = parallel(2).cancel_token(token);
+    let none = || (0..0).map(|i| delayed(square, i));
+    assert!(parallel.run(none()).unwrap().is_empty());
+    assert!(parallel.outcomes(none()).unwrap().is_empty());
+    assert_eq!(parallel.iter(none()).count(), 0);
+}

@@ -1,9 +1,11 @@
 //! Where a task is: on the backends that run tasks in lanes of this crate.
 
+use std::path::PathBuf;
+
 use parallel::{BatchSize, Failure, current, delayed};
 
 use super::parallel;
-use crate::tools::with_deadline;
+use crate::tools::{Signal, with_deadline};
 
 fn place(_: usize) -> (usize, u32, usize, bool) {
     let task = current().expect("this is a task");
@@ -90,5 +92,43 @@ fn a_task_may_stop_its_call() {
                     .eq(0..100)
             );
         }
+    });
+}
+
+#[test]
+fn the_last_task_may_stop_its_call_and_all_is_there() {
+    fn last(i: usize) -> usize {
+        if i == 9 {
+            current().unwrap().cancel();
+        }
+        i
+    }
+    let parallel = parallel(1).batch_size(1);
+    let tasks = || Vec::from_iter((0..10).map(|i| delayed(last, i)));
+    assert!(parallel.run(tasks()).unwrap().into_iter().eq(0..10));
+    assert_eq!(parallel.outcomes(tasks()).unwrap().len(), 10);
+    assert_eq!(parallel.iter(tasks()).count(), 10);
+}
+
+#[test]
+fn submitted_tasks_that_run_together_have_different_workers() {
+    fn meet((mine, others): (PathBuf, Vec<PathBuf>)) -> usize {
+        std::fs::write(mine, "").unwrap();
+        for other in others {
+            while !other.exists() {
+                std::thread::yield_now();
+            }
+        }
+        current().unwrap().worker()
+    }
+    with_deadline(|| {
+        let parallel = parallel(3);
+        let signals = [Signal::new(), Signal::new(), Signal::new()];
+        let paths = || signals.iter().map(Signal::path);
+        let submit = |path| parallel.submit(delayed(meet, (path, paths().collect())));
+        let handles: Vec<_> = paths().map(submit).collect();
+        let mut workers: Vec<_> = handles.into_iter().map(|h| h.join().unwrap()).collect();
+        workers.sort_unstable();
+        assert_eq!(workers, [0, 1, 2]);
     });
 }

@@ -216,3 +216,27 @@ fn try_run_tells_what_else_goes_wrong() {
         })
     ));
 }
+
+#[test]
+fn try_run_tells_the_lowest_of_what_it_saw() {
+    fn both(i: u32) -> Result<u32, String> {
+        assert_ne!(i, 0, "burnt");
+        Err("salt".to_owned())
+    }
+    for _ in 0..20 {
+        let error = with_deadline(|| {
+            parallel(2)
+                .batch_size(1)
+                .try_run((0..2).map(|i| delayed(both, i)))
+        });
+        let error = error.unwrap_err();
+        // The other one may not have been seen.
+        match error.index() {
+            Some(0) => assert!(error.error().is_none()),
+            index => assert_eq!(
+                (index, error.error().map(String::as_str)),
+                (Some(1), Some("salt"))
+            ),
+        }
+    }
+}

@@ -172,3 +172,32 @@ fn tasks_know_their_index_also_in_a_worker_that_replaces_one_which_is_through() 
     let indices = parallel.map(|_| current().unwrap().index(), 0..7);
     assert_eq!(indices.unwrap(), [0, 1, 2, 3, 4, 5, 6]);
 }
+
+#[test]
+fn a_cancelled_task_tells_how_often_it_was_started() {
+    fn hang(_: u32) {
+        loop {
+            std::thread::park();
+        }
+    }
+    let processes = Processes::new()
+        .retries(1000)
+        .timeout(Duration::from_millis(100));
+    let parallel = Parallel::new(1).backend(processes);
+    let error = with_deadline(|| {
+        let handle = parallel.submit(delayed(hang, 0));
+        // Long enough for it to have been tried again.
+        let _ = handle.join_timeout(Duration::from_millis(700));
+        handle.cancel();
+        handle.join().unwrap_err()
+    });
+    assert!(matches!(error.failure(), Failure::Cancelled), "{error:?}");
+    assert!(error.attempts() >= 1, "{error:?}");
+    assert!(
+        error
+            .history()
+            .iter()
+            .all(|f| matches!(f, Failure::TimedOut { .. }))
+    );
+    assert!(error.attempts() as usize - error.history().len() <= 1);
+}
