@@ -47,7 +47,7 @@ impl<B> Parallel<B> {
     pub fn iter<I>(&self, tasks: I) -> Iter<I::Item>
     where
         I: IntoIterator,
-        I::IntoIter: Send + 'static,
+        I::IntoIter: Send + 'static, // It outlives this call: for what borrows there is `for_each`.
         I::Item: Task + Send + 'static,
         <I::Item as Task>::Output: Send + 'static,
         B: Backend<I::Item> + 'static, // In other processes: owned arguments only, no captures, no borrows.
@@ -74,7 +74,7 @@ impl<B> Parallel<B> {
     pub fn iter_unordered<I>(&self, tasks: I) -> IterUnordered<I::Item>
     where
         I: IntoIterator,
-        I::IntoIter: Send + 'static,
+        I::IntoIter: Send + 'static, // It outlives this call: for what borrows there is `for_each`.
         I::Item: Task + Send + 'static,
         <I::Item as Task>::Output: Send + 'static,
         B: Backend<I::Item> + 'static, // In other processes: owned arguments only, no captures, no borrows.
@@ -142,7 +142,7 @@ impl<B> Parallel<B> {
     fn stream<I>(&self, tasks: I, handing: Handing) -> Stream<I::Item>
     where
         I: IntoIterator,
-        I::IntoIter: Send + 'static,
+        I::IntoIter: Send + 'static, // It outlives this call: for what borrows there is `for_each`.
         I::Item: Task + Send + 'static,
         <I::Item as Task>::Output: Send + 'static,
         B: Backend<I::Item> + 'static,

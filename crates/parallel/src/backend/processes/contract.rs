@@ -9,6 +9,7 @@ use super::Processes;
 use super::lines::Nonce;
 use super::output::Output;
 use crate::context::Inherited;
+use crate::error::BackendError;
 use crate::jobs;
 use crate::wire::{Captureless, EntryPoint, entry_point_of_action};
 
@@ -130,6 +131,26 @@ impl Contract {
             setup: processes.setup.clone(),
             cpus: (jobs::cpu_share() / lanes).max(1),
         }
+    }
+
+    /// What of it no worker can be started with.
+    pub(super) fn check(&self) -> Result<(), BackendError> {
+        for (name, value) in &self.setup.env {
+            let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+            if name.is_empty() || name.contains(['=', '\0']) {
+                return Err(BackendError::new(format!(
+                    "cannot start a worker process: {name:?} cannot be the name of an environment \
+                     variable, which has no `=` and no NUL in it; see `Processes::env`"
+                )));
+            }
+            if value.contains('\0') {
+                return Err(BackendError::new(format!(
+                    "cannot start a worker process: the environment variable {name} cannot have a value \
+                     with NUL in it; see `Processes::env`"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Sets up the environment of a worker that is about to be started.

@@ -147,7 +147,8 @@ impl Processes {
     /// use parallel::{Failure, Parallel, Processes, delayed};
     ///
     /// fn knead(bytes: usize) -> usize {
-    ///     vec![1u8; bytes].len()
+    ///     // Or the compiler finds that no dough is needed to say how much it is.
+    ///     std::hint::black_box(vec![1u8; bytes]).len()
     /// }
     ///
     /// let parallel = Parallel::new(2).backend(Processes::new().memory_limit(64 << 20));

@@ -208,6 +208,7 @@ impl<'p> Crew<'p> {
     }
 
     fn start(&self, number: usize) -> Result<Process, BackendError> {
+        self.contract.check()?;
         oom::look();
         let initializer = self.contract.setup.initializer;
         let initializer = initializer.map(|entry| {

@@ -62,7 +62,14 @@ where
             return Err(self.end_call(message));
         }
         if process.beginning && ready {
-            let message = format!("the initializer of a worker process ended it ({how})");
+            let mut message = format!("the initializer of a worker process ended it ({how})");
+            let last_words = process.printed.last_words();
+            if !last_words.is_empty() {
+                message += "; the last lines on its standard error:";
+                last_words
+                    .lines()
+                    .for_each(|line| message += &format!("\n    {line}"));
+            }
             return Err(self.end_call(message));
         }
         if self.barren < TRIES {

@@ -174,14 +174,19 @@ fn a_worker_has_the_environment_that_was_set() {
 
 #[test]
 fn a_variable_that_cannot_be_is_an_error() {
-    let error = Parallel::new(1)
-        .backend(Processes::new().env("A", "\0"))
-        .map(|i| i, 0..1)
-        .unwrap_err();
-    assert!(
-        error.to_string().contains("cannot start a worker process"),
-        "{error}"
-    );
+    for (name, value, named) in [
+        ("A", "\0", "variable A "),
+        ("A=B", "1", "\"A=B\""),
+        ("", "1", "\"\""),
+    ] {
+        let error = Parallel::new(1)
+            .backend(Processes::new().env(name, value))
+            .map(|i| i, 0..1)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("cannot start a worker process"), "{error}");
+        assert!(error.contains(named), "{error}");
+    }
 }
 
 #[test]
