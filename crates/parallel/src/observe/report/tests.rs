@@ -2,7 +2,7 @@
 //! misbehave.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,8 @@ fn ask(address: SocketAddr, request: &str) -> String {
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
         .unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
+    // The server need not have read it all to have had enough.
+    let _ = stream.write_all(request.as_bytes());
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
     answer
@@ -124,20 +125,22 @@ fn a_browser_that_does_not_read_holds_up_nobody() {
     let mut first = [0; 15];
     stuck.read_exact(&mut first).unwrap();
     let parallel = Parallel::new(2).batch_size(64).observer(report);
-    // More than fits in all the buffers on the way.
-    let since = Instant::now();
+    // More than fits in all the buffers on the way. Were the call held up, it would never end.
     let results = parallel.run((0..600_000_u32).map(|i| delayed(|i| i, i)));
     assert_eq!(results.unwrap().len(), 600_000);
-    let took = since.elapsed();
-    assert!(took < Duration::from_secs(30), "{took:?}");
     let mut follower = TcpStream::connect(address).unwrap();
     follower
         .write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .unwrap();
+    follower
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let ended = BufReader::new(follower)
+        .lines()
+        .map_while(Result::ok)
+        .any(|line| line.contains("\"ended\":true"));
+    assert!(ended, "another one is told all");
     drop(parallel);
-    let mut all = String::new();
-    follower.read_to_string(&mut all).unwrap();
-    assert!(all.contains("\"ended\":true"), "{} bytes", all.len());
 }
 
 #[test]
