@@ -15,6 +15,7 @@
 //! source's is held while a user's code runs, the iterator, and while another one is taken, the sizes'.
 
 mod batch;
+mod begin;
 mod converted;
 mod delivery;
 mod end;
@@ -43,14 +44,15 @@ use self::results::{Results, Run};
 use self::source::Source;
 use self::stopping::Stopping;
 use self::window::Window;
-use crate::cancel::{CancelToken, Watch};
+use crate::cancel::Watch;
 use crate::current::Stop;
 use crate::delayed::Task;
 use crate::error::{BackendError, Failure, TaskError};
-use crate::observe::{Event, Telling};
-use crate::panics;
+use crate::observe::Event;
 
 pub use self::batch::BatchSize;
+use self::begin::ahead;
+pub(crate) use self::begin::{OnFailure, Plan};
 pub(crate) use self::converted::Conversion;
 pub(crate) use self::delivery::Handing;
 pub(crate) use self::end::Pairs;
@@ -58,43 +60,6 @@ pub use self::source::Batch;
 pub(crate) use self::stream::Cursor;
 pub(crate) use self::watching::{Ran, Watching};
 pub use self::window::PreDispatch;
-
-/// A batch holds no more than so many bytes of tasks or of results: a second-level cache has room
-/// for both.
-const BATCH_BYTES: usize = 1 << 17;
-
-/// How many tasks a stream may pull for each lane ahead of what was handed over, unless that is fixed. Of
-/// those that go one by one: one that runs, and one that waits. Of batches: as many, and those whose results
-/// wait.
-fn ahead(batch_size: usize) -> usize {
-    match batch_size {
-        0 | 1 => 2,
-        tasks => tasks.saturating_mul(4),
-    }
-}
-
-/// What the failure of one task does to the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnFailure {
-    Stop,
-    GoOn,
-}
-
-/// How one call shall go.
-#[derive(Clone)]
-pub(crate) struct Plan {
-    pub(crate) lanes: usize,
-    pub(crate) batch_size: BatchSize,
-    /// How long a batch shall last.
-    pub(crate) batch_time: Duration,
-    pub(crate) on_failure: OnFailure,
-    pub(crate) pre_dispatch: PreDispatch,
-    pub(crate) cancel_token: Option<CancelToken>,
-    /// The number of its only worker, if it is to have a certain one.
-    pub(crate) worker: Option<usize>,
-    /// How to tell those who want to know what happens.
-    pub(crate) telling: Option<Arc<Telling>>,
-}
 
 /// Where tasks come from.
 enum Input<'a, T> {
@@ -143,93 +108,6 @@ pub struct Work<'a, T: Task> {
 }
 
 impl<'a, T: Task> Work<'a, T> {
-    /// Work whose results are kept until the end.
-    pub(crate) fn new(tasks: impl Iterator<Item = T> + Send + 'a, plan: Plan) -> Self {
-        let (at_least, at_most) = panics::catch(|| tasks.size_hint()).unwrap_or((0, None));
-        let window = plan.pre_dispatch.bound(plan.lanes);
-        let window = window.filter(|limit| *limit < usize::MAX).map(Window::new);
-        let input = Input::Source(Mutex::new(Source::new(tasks)));
-        let output = Output::Kept(Mutex::new(Results::new(at_least)));
-        let known = at_most.filter(|most| *most == at_least);
-        Self::with(input, output, window, known, plan)
-    }
-
-    /// Work whose results are handed over as they come, and whose input is [pulled](Self::pull_all) by a
-    /// thread of its own.
-    pub(crate) fn stream(
-        handing: Handing,
-        (at_least, at_most): (usize, Option<usize>),
-        plan: Plan,
-    ) -> Self {
-        let fixed = plan.pre_dispatch.bound(plan.lanes);
-        let growing_for = fixed.is_none().then_some(plan.lanes);
-        let output = Output::Handed(Delivery::new(handing));
-        let mut work = Self::with(
-            Input::Feed(Feed::new()),
-            output,
-            Some(Window::new(fixed.unwrap_or(1))),
-            at_most.filter(|most| *most == at_least),
-            plan,
-        );
-        if at_most == Some(0)
-            && let Input::Feed(feed) = &work.input
-        {
-            feed.end(feed::Ended::Exhausted);
-        }
-        work.growing_for = growing_for;
-        work.at_most = at_most;
-        let batch_size = work.sizing.lock().next(None);
-        work.widen(batch_size);
-        work
-    }
-
-    fn with(
-        input: Input<'a, T>,
-        output: Output<T::Output>,
-        window: Option<Window>,
-        tasks: Option<usize>,
-        plan: Plan,
-    ) -> Self {
-        let widest = size_of::<T>().max(size_of::<T::Output>()).max(1);
-        let largest = BATCH_BYTES / widest;
-        let sizing = Sizing::new(plan.batch_size, plan.batch_time, plan.lanes, largest);
-        let stopping = Arc::new(Stopping::default());
-        let window = window.map(Arc::new);
-        if let Some(window) = window.clone() {
-            stopping.on_stop(move || window.close());
-        }
-        let lanes = plan.lanes;
-        let watching = plan
-            .telling
-            .map(|telling| Watching::begin(telling, tasks, lanes));
-        let watch = plan.cancel_token.map(|token| {
-            let stopping = Arc::clone(&stopping);
-            token.watch(move || stopping.cancel())
-        });
-        Self {
-            origin: None,
-            input,
-            sizing: Mutex::new(sizing),
-            output,
-            window,
-            growing_for: None,
-            at_most: None,
-            on_failure: plan.on_failure,
-            ends_call: None,
-            stopping,
-            _watch: watch,
-            watching,
-            worker: plan.worker,
-            lanes_here: AtomicUsize::new(0),
-        }
-    }
-
-    /// The same, ended by results that `ends_call` as by failures.
-    pub(crate) fn until(mut self, ends_call: fn(&T::Output) -> bool) -> Self {
-        self.ends_call = Some(ends_call);
-        self
-    }
-
     /// The next tasks to run; `None` when none are left, or nothing more shall start.
     ///
     /// Waits while another thread is in the caller's iterator, or until there is room for more results.

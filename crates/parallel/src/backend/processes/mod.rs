@@ -23,6 +23,7 @@
 //! | [`output`], [`lines`] | what it prints |
 //! | [`idle`] | workers between calls |
 //! | [`oom`] | whether the kernel killed one for want of memory |
+//! | [`revoked`] | how a task there sees that its call has been stopped |
 //! | [`link`], [`ring`], [`memory`] | the connection |
 //! | [`image`] | functions by name |
 
@@ -39,6 +40,7 @@ mod memory;
 mod oom;
 mod output;
 mod process;
+mod revoked;
 mod ring;
 mod start;
 mod supervision;

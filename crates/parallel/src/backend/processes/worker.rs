@@ -18,11 +18,12 @@ use super::image::Image;
 use super::link::{Link, Side};
 use super::memory::{Memory, clock};
 use super::output::Marker;
+use super::revoked::Revoked;
 use super::ring::{Corrupt, DATA, SPACE};
 use super::start;
 use crate::batch_end::Batches;
 use crate::context::Inherited;
-use crate::current::{Here, Stop};
+use crate::current::Here;
 use crate::error::Failure;
 use crate::wire::frame::{At, HEADER, Header, Inbox, Kind, MAX_PAYLOAD, answer};
 use crate::{context, panics, wire};
@@ -111,26 +112,6 @@ fn watch(lifeline: OwnedFd) -> io::Result<()> {
 fn flush() {
     let _ = io::stdout().flush();
     start::flush_c();
-}
-
-/// How a task sees that it is not wanted any more: nothing of its generation shall start.
-struct Revoked {
-    memory: Arc<Memory>,
-    /// Wakes the parent.
-    tell: Arc<OwnedFd>,
-    generation: u16,
-}
-
-impl Stop for Revoked {
-    fn stopped(&self) -> bool {
-        self.memory.control().generation() != self.generation
-    }
-
-    fn cancel(&self) {
-        self.memory.control().ask_to_cancel(self.generation);
-        // The parent may be asleep.
-        let _ = rustix::io::write(&*self.tell, &[1]);
-    }
 }
 
 /// Why a worker ends without having been asked to.

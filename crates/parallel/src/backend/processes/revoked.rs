@@ -1,0 +1,27 @@
+//! How a task in a worker sees that its call has been stopped, and stops it itself.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::memory::Memory;
+use crate::current::Stop;
+
+/// How a task sees that it is not wanted any more: nothing of its generation shall start.
+pub(super) struct Revoked {
+    pub(super) memory: Arc<Memory>,
+    /// Wakes the parent.
+    pub(super) tell: Arc<OwnedFd>,
+    pub(super) generation: u16,
+}
+
+impl Stop for Revoked {
+    fn stopped(&self) -> bool {
+        self.memory.control().generation() != self.generation
+    }
+
+    fn cancel(&self) {
+        self.memory.control().ask_to_cancel(self.generation);
+        // The parent may be asleep.
+        let _ = rustix::io::write(&*self.tell, &[1]);
+    }
+}
