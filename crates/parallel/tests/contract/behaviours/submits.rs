@@ -183,8 +183,9 @@ fn try_run_stops_at_an_error_and_gives_it_back() {
                 .all(|(index, value)| *index == *value as usize)
         );
         assert!(error.done().is_sorted_by_key(|(index, _)| *index));
+        // Each of three lanes may be at a batch and have another one.
         assert!(
-            error.into_done().len() >= 100usize.saturating_sub(2 * batch_size),
+            error.into_done().len() >= 100usize.saturating_sub(3 * 2 * batch_size),
             "what came before is kept"
         );
     }

@@ -257,7 +257,9 @@ fn nothing_runs_twice_whose_answer_is_lost() {
         note(&log, &format!("{index}\n"));
         if index == CULPRIT {
             let shared = Shared::find();
-            assert_ne!(shared.get(HEAD), shared.get(TAIL), "all has been read");
+            if shared.get(HEAD) != shared.get(TAIL) {
+                note(&log.with_extension("unread"), "x");
+            }
             shared.set(TAIL, u64::MAX);
             ring_bells();
             loop {
@@ -266,21 +268,28 @@ fn nothing_runs_twice_whose_answer_is_lost() {
         }
         index
     };
-    // The parent is woken for some of a batch only, and there is one batch.
-    let parallel = Parallel::new(1).batch_size(TASKS as usize);
-    let parallel = parallel.backend(Processes::new());
-    let tasks = (0..TASKS).map(|i| delayed(task, (i, log.clone())));
-    let outcomes = with_deadline(|| parallel.outcomes(tasks)).unwrap();
-    for (index, outcome) in (0..TASKS).zip(outcomes) {
-        match outcome {
-            Ok(value) => assert!(value == index && index != CULPRIT),
-            Err(error) => assert!(
-                index <= CULPRIT && matches!(error.failure(), Failure::Died { .. }),
-                "{error}"
-            ),
+    // The parent is woken for some of a batch only, and there is one batch. It may be awake all the same.
+    for _ in 0..50 {
+        let _ = fs::remove_file(&log);
+        let parallel = Parallel::new(1).batch_size(TASKS as usize);
+        let parallel = parallel.backend(Processes::new());
+        let tasks = (0..TASKS).map(|i| delayed(task, (i, log.clone())));
+        let outcomes = with_deadline(|| parallel.outcomes(tasks)).unwrap();
+        for (index, outcome) in (0..TASKS).zip(outcomes) {
+            match outcome {
+                Ok(value) => assert!(value == index && index != CULPRIT),
+                Err(error) => assert!(
+                    index <= CULPRIT && matches!(error.failure(), Failure::Died { .. }),
+                    "{error}"
+                ),
+            }
+        }
+        let ran = fs::read_to_string(&log).unwrap();
+        let ran = ran.lines().map(|line| line.parse::<u32>().unwrap());
+        assert!(ran.eq(0..TASKS), "each task ran once");
+        if log.with_extension("unread").exists() {
+            return;
         }
     }
-    let ran = fs::read_to_string(&log).unwrap();
-    let ran = ran.lines().map(|line| line.parse::<u32>().unwrap());
-    assert!(ran.eq(0..TASKS), "each task ran once");
+    panic!("the parent had read all, each time");
 }
