@@ -62,7 +62,8 @@ impl<B> Parallel<B> {
             let place = Arc::downgrade(&place);
             outer.watch(move || {
                 cancel.cancel();
-                drop(place.upgrade().map(|place| place.take()));
+                // What the task would have used is the user's to drop.
+                let _ = panics::catch(|| drop(place.upgrade().map(|place| place.take())));
             })
         });
         let (promise, backend) = (Promise::new(shared), Arc::clone(&self.backend));
@@ -117,7 +118,7 @@ impl Place {
         if context::in_task()
             && let Some(job) = self.take()
         {
-            run(job);
+            run(job, number());
         }
     }
 
@@ -132,18 +133,27 @@ impl Place {
             place.put(job);
             let place = Arc::new(place);
             let there = Arc::clone(&place);
-            let run_there = move || there.take().into_iter().for_each(run);
+            let worker = number();
+            let run_all = move |place: &Self| {
+                let job = place.take().into_iter();
+                job.for_each(|job| run(job, worker));
+            };
+            let run_there = move || run_all(&there);
             if spawn("parallel-submit", run_there).is_err() {
                 // There are no threads: better late than never.
-                place.take().into_iter().for_each(run);
+                run_all(&place);
             }
         }
     }
 }
 
-/// Runs a task in place of the one that waits for it, and tells its outcome.
-fn run(job: Job) {
-    let worker = current().map_or(0, |task| task.worker());
+/// The number of the worker that waits here.
+fn number() -> usize {
+    current().map_or(0, |task| task.worker())
+}
+
+/// Runs a task in place of the one that waits for it, with the same number, and tells its outcome.
+fn run(job: Job, worker: usize) {
     // A panic of a backend is that of one task; its promise is broken and so kept.
     let _ = panics::catch(|| job(worker)());
 }
