@@ -217,6 +217,14 @@ struct State<R> {
     poller: Option<Waker>,
 }
 
+/// A result that nobody has taken goes, and may panic as it does.
+impl<R> Drop for Shared<R> {
+    fn drop(&mut self) {
+        let outcome = self.state.get_mut().outcome.take();
+        let _ = panics::catch(|| drop(outcome));
+    }
+}
+
 impl<R> Default for Shared<R> {
     fn default() -> Self {
         Self {

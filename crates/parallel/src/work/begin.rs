@@ -10,6 +10,7 @@ use super::batch::{BatchSize, Sizing};
 use super::delivery::{Delivery, Handing};
 use super::feed::{self, Feed};
 use super::results::Results;
+use super::room::Room;
 use super::source::Source;
 use super::stopping::Stopping;
 use super::watching::Watching;
@@ -64,7 +65,8 @@ impl<'a, T: Task> Work<'a, T> {
         let window = plan.pre_dispatch.bound(plan.lanes);
         let window = window.filter(|limit| *limit < usize::MAX).map(Window::new);
         let input = Input::Source(Mutex::new(Source::new(tasks)));
-        let output = Output::Kept(Mutex::new(Results::new(at_least)));
+        let room = Room::new(at_least);
+        let output = Output::Kept(Mutex::new(Results::new(at_least)), Mutex::new(room));
         let known = at_most.filter(|most| *most == at_least);
         Self::with(input, output, window, known, plan)
     }

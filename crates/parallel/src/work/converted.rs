@@ -78,7 +78,7 @@ where
     T::Output: Send,
 {
     fn take(&self, wait: bool) -> Option<Batch<C::Task>> {
-        let batch = self.work.next_batch(wait)?;
+        let batch = self.work.next_batch(wait, |_| {})?;
         let there = |task| self.by.there(task);
         Some(Batch {
             first: batch.first,

@@ -43,7 +43,7 @@ impl<T: Task> Work<'_, T> {
     /// the call before comes first, and is among the results.
     fn ended(self, driven: Result<(), BackendError>) -> (Results<T::Output>, Option<Error>) {
         let (stopped, cancelled) = (self.stopped(), self.stopping.cancelled());
-        let (Input::Source(source), Output::Kept(results)) = (self.input, self.output) else {
+        let (Input::Source(source), Output::Kept(results, _)) = (self.input, self.output) else {
             unreachable!("the results of streams are handed over as they come");
         };
         let (source, mut results) = (source.into_inner(), results.into_inner());

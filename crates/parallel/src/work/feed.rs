@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 use std::thread::{self, Thread, ThreadId};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::source::Batch;
 use super::stopping::Stopping;
@@ -33,6 +33,9 @@ struct State<T> {
     returned: Vec<Batch<T>>,
     /// Lanes that sleep and that nobody has woken yet.
     hungry: Vec<Thread>,
+    /// Whether one has been woken and is on its way. It wakes the next one, if there is more than it takes: a
+    /// source that gives a task now and then pays for one lane to wake up, not for one a task.
+    waking: bool,
     /// Lanes that are woken when the call is stopped.
     known: Vec<ThreadId>,
     /// How many tasks came in, a panic of the input counted as one.
@@ -61,6 +64,7 @@ impl<T> Feed<T> {
                 first: 0,
                 returned: Vec::new(),
                 hungry: Vec::new(),
+                waking: false,
                 known: Vec::new(),
                 pulled: 0,
                 ended: false,
@@ -79,10 +83,7 @@ impl<T> Feed<T> {
         state.ready.push_back(task);
         state.pulled += 1;
         state.exhausted |= last;
-        if let Some(lane) = state.hungry.pop() {
-            drop(state);
-            lane.unpark();
-        }
+        wake_one(state);
         Ok(())
     }
 
@@ -114,12 +115,17 @@ impl<T> Feed<T> {
         wait: bool,
         stopping: &Stopping,
     ) -> Option<Batch<T>> {
+        let mut slept = false;
         loop {
             let mut state = self.state.lock();
+            if slept && !state.is_hungry(thread::current().id()) {
+                state.waking = false;
+            }
             if stopping.stopped() {
                 return None;
             }
             if let Some(batch) = state.returned.pop() {
+                wake_one(state);
                 return Some(batch);
             }
             if !state.ready.is_empty() {
@@ -128,6 +134,7 @@ impl<T> Feed<T> {
                 let first = state.first;
                 state.first += n;
                 let tasks = state.ready.drain(..n).collect();
+                wake_one(state);
                 return Some(Batch { first, tasks });
             }
             if state.ended {
@@ -149,16 +156,14 @@ impl<T> Feed<T> {
             }
             // Returns at once if it was woken since.
             thread::park();
+            slept = true;
         }
     }
 
     pub(super) fn give_back(&self, batch: Batch<T>) {
         let mut state = self.state.lock();
         state.returned.push(batch);
-        if let Some(lane) = state.hungry.pop() {
-            drop(state);
-            lane.unpark();
-        }
+        wake_one(state);
     }
 
     pub(super) fn pulled(&self) -> usize {
@@ -174,6 +179,25 @@ impl<T> Feed<T> {
     pub(super) fn is_empty(&self) -> bool {
         let state = self.state.lock();
         state.ended && state.ready.is_empty() && state.returned.is_empty()
+    }
+}
+
+impl<T> State<T> {
+    fn is_hungry(&self, lane: ThreadId) -> bool {
+        self.hungry.iter().any(|hungry| hungry.id() == lane)
+    }
+}
+
+/// Wakes a lane if there is something for it, and none is on its way.
+fn wake_one<T>(mut state: MutexGuard<'_, State<T>>) {
+    let any = !state.ready.is_empty() || !state.returned.is_empty();
+    if any
+        && !state.waking
+        && let Some(lane) = state.hungry.pop()
+    {
+        state.waking = true;
+        drop(state);
+        lane.unpark();
     }
 }
 

@@ -12,7 +12,8 @@
 //! ([`batch`]), how far ahead ([`window`]), order ([`order`], [`results`], [`delivery`]), what a failure
 //! does, when to stop ([`stopping`]), and what is given back ([`end`]). For a backend that runs tasks of
 //! another type it can be seen as if it had such ([`converted`]). Each part has a lock of its own. Only the
-//! source's is held while a user's code runs, the iterator, and while another one is taken, the sizes'.
+//! source's is held while a user's code runs, the iterator, and while another one is taken: the sizes', and
+//! that of the places for results ([`room`]).
 
 mod batch;
 mod begin;
@@ -22,6 +23,7 @@ mod end;
 mod feed;
 mod order;
 mod results;
+mod room;
 mod run;
 mod source;
 mod stopping;
@@ -41,6 +43,7 @@ use self::converted::Origin;
 use self::delivery::Delivery;
 use self::feed::Feed;
 use self::results::{Results, Run};
+use self::room::{Room, Row};
 use self::source::Source;
 use self::stopping::Stopping;
 use self::window::Window;
@@ -71,11 +74,14 @@ enum Input<'a, T> {
 
 /// Where results go to.
 enum Output<R> {
-    /// They are kept until the end.
-    Kept(Mutex<Results<R>>),
+    /// They are kept until the end, in a room whose places are given out as the tasks are.
+    Kept(Mutex<Results<R>>, Mutex<Room<R>>),
     /// The caller takes them as they come.
     Handed(Delivery<R>),
 }
+
+/// Tasks, and the places for their results if there are such.
+type WithPlaces<T> = (Batch<T>, Option<Row<<T as Task>::Output>>);
 
 /// The tasks of one call, and what comes of them.
 ///
@@ -113,16 +119,28 @@ impl<'a, T: Task> Work<'a, T> {
     /// Waits while another thread is in the caller's iterator, or until there is room for more results.
     /// Each task is handed out once.
     pub fn take(&self) -> Option<Batch<T>> {
-        self.next_batch(true)
+        self.next_batch(true, |_| {})
     }
 
     /// The same for a lane that has tasks whose outcomes it has not told: does not wait until others
     /// have.
     pub(crate) fn take_now(&self) -> Option<Batch<T>> {
-        self.next_batch(false)
+        self.next_batch(false, |_| {})
     }
 
-    fn next_batch(&self, wait: bool) -> Option<Batch<T>> {
+    /// The next tasks, and the places for their results if there are such.
+    fn take_with_row(&self) -> Option<WithPlaces<T>> {
+        let mut row = None;
+        let batch = self.next_batch(true, |batch| {
+            if let Output::Kept(_, room) = &self.output {
+                row = room.lock().give(batch.first, batch.len());
+            }
+        });
+        batch.map(|batch| (batch, row))
+    }
+
+    /// The next tasks. Those who `claim` something for them do so in the order of their indices.
+    fn next_batch(&self, wait: bool, claim: impl FnOnce(&Batch<T>)) -> Option<Batch<T>> {
         if let Some(origin) = &self.origin {
             return origin.take(wait);
         }
@@ -157,7 +175,11 @@ impl<'a, T: Task> Work<'a, T> {
                 return None;
             }
             let size = self.sizing.lock().next(source.at_most());
-            source.pull(size.min(permits))
+            let pulled = source.pull(size.min(permits));
+            if let Some(batch) = &pulled.0 {
+                claim(batch);
+            }
+            pulled
         };
         if let Some(window) = &self.window {
             let used = batch.as_ref().map_or(0, Batch::len) + usize::from(panic.is_some());
@@ -204,7 +226,7 @@ impl<'a, T: Task> Work<'a, T> {
         let ends = self.ends_call.is_some_and(|ends| values.iter().any(ends));
         let (tasks, run) = (values.len(), Run::Values(values));
         match &self.output {
-            Output::Kept(results) => {
+            Output::Kept(results, _) => {
                 let Run::Values(values) = run else { return };
                 let repeated = results.lock().add_values(first, values);
                 self.let_in(if repeated.is_none() { tasks } else { 0 });
@@ -232,7 +254,7 @@ impl<'a, T: Task> Work<'a, T> {
             watching.finished(error.index(), ran, Some(error.failure().clone()));
         }
         match &self.output {
-            Output::Kept(results) => {
+            Output::Kept(results, _) => {
                 let new = results.lock().add_failure(error);
                 self.let_in(usize::from(new));
             }

@@ -1,6 +1,7 @@
 //! What came of the tasks, put back in order as it comes in.
 
 use super::order::Order;
+use super::room::Row;
 use crate::error::{Outcome, TaskError};
 
 /// What stands for a run of indices: a result for each, or one failure.
@@ -19,12 +20,26 @@ impl<R> Run<R> {
     }
 }
 
+/// The same for results that are kept.
+#[derive(Debug)]
+enum Part<R> {
+    Values(Vec<R>),
+    /// They are where they shall be in the end.
+    InPlace(Row<R>),
+    Failure(TaskError),
+}
+
 /// Results in order of their indices; failures beside them, so that the usual case, none, is a plain
 /// vector of results.
 #[derive(Debug)]
 pub(super) struct Results<R> {
-    order: Order<Run<R>>,
+    order: Order<Part<R>>,
+    /// The results that come first, as long as all are in their place.
+    placed: Option<Row<R>>,
+    /// All that are in order, if those are not.
     values: Vec<R>,
+    /// How many there may be in all.
+    expected: usize,
     failures: Vec<TaskError>,
     /// The lowest of the failures that have come in, whether or not their turn has come.
     first_failure: Option<TaskError>,
@@ -33,12 +48,11 @@ pub(super) struct Results<R> {
 impl<R> Results<R> {
     /// `expected` is a hint, and may be wrong.
     pub(super) fn new(expected: usize) -> Self {
-        let mut values = Vec::new();
-        // A hint that lies must not end the program; without the space, the vector grows by itself.
-        let _ = values.try_reserve_exact(expected);
         Self {
             order: Order::new(),
-            values,
+            placed: None,
+            values: Vec::new(),
+            expected,
             failures: Vec::new(),
             first_failure: None,
         }
@@ -47,13 +61,25 @@ impl<R> Results<R> {
     /// The results of the tasks from `first` on. Gives them back if one of them was there before: the
     /// first one stands.
     pub(super) fn add_values(&mut self, first: usize, values: Vec<R>) -> Option<Vec<R>> {
-        match self.order.insert(first, values.len(), Run::Values(values)) {
+        match self.order.insert(first, values.len(), Part::Values(values)) {
             Ok(()) => {
                 self.release();
                 None
             }
-            Err(Run::Values(repeated)) => Some(repeated),
-            Err(Run::Failure(_)) => None,
+            Err(Part::Values(repeated)) => Some(repeated),
+            Err(Part::InPlace(_) | Part::Failure(_)) => None,
+        }
+    }
+
+    /// The same for results that are in their place.
+    pub(super) fn add_row(&mut self, first: usize, row: Row<R>) -> Option<Row<R>> {
+        match self.order.insert(first, row.len(), Part::InPlace(row)) {
+            Ok(()) => {
+                self.release();
+                None
+            }
+            Err(Part::InPlace(repeated)) => Some(repeated),
+            Err(Part::Values(_) | Part::Failure(_)) => None,
         }
     }
 
@@ -63,7 +89,7 @@ impl<R> Results<R> {
         let lowest = self.first_failure.as_ref().map(TaskError::index);
         if self
             .order
-            .insert(index, 1, Run::Failure(error.clone()))
+            .insert(index, 1, Part::Failure(error.clone()))
             .is_err()
         {
             return false;
@@ -76,13 +102,45 @@ impl<R> Results<R> {
     }
 
     fn release(&mut self) {
-        while let Some(run) = self.order.pop() {
-            match run {
-                // The usual first batch: no copy.
-                Run::Values(values) if self.values.capacity() == 0 => self.values = values,
-                Run::Values(mut values) => self.values.append(&mut values),
-                Run::Failure(error) => self.failures.push(error),
+        while let Some(part) = self.order.pop() {
+            match part {
+                Part::Values(values) => self.append(values),
+                Part::InPlace(row) => self.place(row),
+                Part::Failure(error) => self.failures.push(error),
             }
+        }
+    }
+
+    fn place(&mut self, row: Row<R>) {
+        let apart = match &mut self.placed {
+            Some(placed) => placed.append(row).err(),
+            None if self.values.is_empty() && self.failures.is_empty() => {
+                self.placed = Some(row);
+                None
+            }
+            None => Some(row),
+        };
+        if let Some(row) = apart {
+            self.append(row.into_vec());
+        }
+    }
+
+    fn append(&mut self, mut values: Vec<R>) {
+        if let Some(placed) = self.placed.take() {
+            self.values = placed.into_vec();
+        }
+        if self.values.capacity() == 0 {
+            // A hint that lies must not end the program; without the space, the vector grows by itself.
+            let _ = self.values.try_reserve_exact(self.expected);
+        }
+        self.values.append(&mut values);
+    }
+
+    /// The results that are in order.
+    fn in_order(&mut self) -> Vec<R> {
+        match self.placed.take() {
+            Some(placed) => placed.into_vec(),
+            None => std::mem::take(&mut self.values),
         }
     }
 
@@ -101,31 +159,37 @@ impl<R> Results<R> {
     }
 
     /// The outcomes that there are, each with its index.
-    pub(super) fn into_pairs(self) -> Vec<(usize, Outcome<R>)> {
-        let mut pairs = Vec::with_capacity(self.values.len() + self.failures.len());
+    pub(super) fn into_pairs(mut self) -> Vec<(usize, Outcome<R>)> {
+        let values = self.in_order();
+        let mut pairs = Vec::with_capacity(values.len() + self.failures.len());
         let early = self.order.into_early();
-        let mut in_order = outcomes(self.values, self.failures).enumerate();
+        let mut in_order = outcomes(values, self.failures).enumerate();
         pairs.extend(in_order.by_ref());
-        for (first, run) in early {
-            match run {
-                Run::Values(values) => pairs.extend((first..).zip(values.into_iter().map(Ok))),
-                Run::Failure(error) => pairs.push((first, Err(error))),
-            }
+        for (first, part) in early {
+            let values = match part {
+                Part::Values(values) => values,
+                Part::InPlace(row) => row.into_vec(),
+                Part::Failure(error) => {
+                    pairs.push((first, Err(error)));
+                    continue;
+                }
+            };
+            pairs.extend((first..).zip(values.into_iter().map(Ok)));
         }
         pairs
     }
 
     /// All results, or the lowest failure.
-    pub(super) fn into_values(self) -> Result<Vec<R>, TaskError> {
-        match self.first_failure {
-            None => Ok(self.values),
+    pub(super) fn into_values(mut self) -> Result<Vec<R>, TaskError> {
+        match self.first_failure.take() {
+            None => Ok(self.in_order()),
             Some(error) => Err(error),
         }
     }
 
     /// Every task's own outcome.
-    pub(super) fn into_outcomes(self) -> Vec<Outcome<R>> {
-        outcomes(self.values, self.failures).collect()
+    pub(super) fn into_outcomes(mut self) -> Vec<Outcome<R>> {
+        outcomes(self.in_order(), self.failures).collect()
     }
 }
 

@@ -235,7 +235,7 @@ impl<R> Cursor<R> {
     ) -> Option<BackendError> {
         match &work.output {
             Output::Handed(delivery) => delivery.take_error(),
-            Output::Kept(_) => None,
+            Output::Kept(..) => None,
         }
     }
 

@@ -179,8 +179,12 @@ mod alone {
         }
         with_deadline(|| {
             let parallel = Parallel::new(1);
-            for _ in 0..3 {
-                drop(parallel.submit(delayed(|()| Bomb, ())));
+            for finished in [false, true, false] {
+                let handle = parallel.submit(delayed(|()| Bomb, ()));
+                if finished {
+                    wait_first(std::slice::from_ref(&handle));
+                }
+                drop(handle);
                 assert_eq!(parallel.submit(delayed(|i: u32| i, 3)).join().unwrap(), 3);
             }
         });

@@ -309,12 +309,13 @@ where
         until_stop: bool,
         deadline: Option<Instant>,
     ) -> Result<Woken, Useless> {
-        let Some(process) = &self.process else {
+        let Some(process) = &mut self.process else {
             return Ok(Woken::Gone);
         };
-        let unsent = self.written < self.outbox.len();
+        let unsent = self.written < self.outbox.len() || self.parcel_out.is_some();
         let events = if unsent { DATA | SPACE } else { DATA };
-        if !process.link.fall_asleep(events)? {
+        let (spin, link) = (&mut process.spin, &process.link);
+        if spin.until(|| link.any(events))? || !link.fall_asleep(events)? {
             return Ok(Woken::Bell);
         }
         let stop = until_stop.then(|| self.crew.stop());

@@ -90,12 +90,17 @@ impl Link {
     /// Says that this side sleeps from now on until one of `events`. False if one is there already.
     pub(super) fn fall_asleep(&self, events: u32) -> Result<bool, Corrupt> {
         ring::wish(self.wish_of(self.side), events);
-        let data = events & DATA != 0 && self.into.available()? > 0;
-        let space = events & SPACE != 0 && self.out.free()? > 0;
-        if data || space {
+        let any = self.any(events)?;
+        if any {
             self.wake_up();
         }
-        Ok(!data && !space)
+        Ok(!any)
+    }
+
+    /// Whether one of `events` is there.
+    pub(super) fn any(&self, events: u32) -> Result<bool, Corrupt> {
+        Ok(events & DATA != 0 && self.into.available()? > 0
+            || events & SPACE != 0 && self.out.free()? > 0)
     }
 
     /// Says that this side is awake.

@@ -26,6 +26,7 @@
 //! | [`oom`] | whether the kernel killed one for want of memory |
 //! | [`revoked`] | how a task there sees that its call has been stopped |
 //! | [`link`], [`ring`], [`memory`] | the connection |
+//! | [`spin`] | whether to sleep at once |
 //! | [`image`] | functions by name |
 
 mod contract;
@@ -44,6 +45,7 @@ mod process;
 mod reply;
 mod revoked;
 mod ring;
+mod spin;
 mod start;
 mod supervision;
 mod watched;

@@ -21,6 +21,7 @@ use super::hello::{Hello, MARK, Terms};
 use super::link::{Link, Side};
 use super::memory::Memory;
 use super::output::Printed;
+use super::spin::Spin;
 use crate::context::Inherited;
 use crate::wire::frame::{Header, Kind};
 use crate::wire::inbox::Inbox;
@@ -55,6 +56,8 @@ pub(super) struct Process {
     /// Its other end is the worker's lifeline.
     _lifeline: UnixStream,
     pub(super) link: Link,
+    /// Whether it pays off to look what it sends before sleeping.
+    pub(super) spin: Spin,
     pub(super) inbox: Inbox,
     pub(super) printed: Printed,
     /// Its number among those of a call.
@@ -117,6 +120,7 @@ impl Process {
             pidfd,
             _lifeline: lifeline,
             link: Link::new(Side::Parent, memory, hear, tell),
+            spin: Spin::default(),
             inbox: Inbox::default(),
             printed,
             number,

@@ -81,12 +81,15 @@ impl Worker {
     pub(super) fn sleep(&mut self, events: u32) -> Result<(), End> {
         // Nobody who sleeps leaves the other side asleep over what it has sent.
         self.link.announce();
-        if !self.link.fall_asleep(events)? {
-            return Ok(());
-        }
         let start = Instant::now();
-        let heard = rustix::io::read(self.link.bell(), &mut [0; 16]);
-        self.link.wake_up();
+        let slept = !self.spin.until(|| self.link.any(events))? && self.link.fall_asleep(events)?;
+        let heard = if slept {
+            let heard = rustix::io::read(self.link.bell(), &mut [0; 16]);
+            self.link.wake_up();
+            heard
+        } else {
+            Ok(1)
+        };
         if let Some(batch_start) = &mut self.batch_start {
             *batch_start += start.elapsed();
         }

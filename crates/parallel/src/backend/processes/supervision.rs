@@ -118,7 +118,8 @@ where
             }
         }
         // To take a task in takes memory, before the task has started.
-        if (unanswered > 0 || out_of_memory && self.sent > 0)
+        let coming = self.sent > 0 || self.parcel_out.is_some();
+        if (unanswered > 0 || out_of_memory && coming)
             && let Some(culprit) = self.remove(0)
         {
             let known = status.filter(|_| by_itself);

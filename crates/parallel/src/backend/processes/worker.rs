@@ -19,6 +19,7 @@ use super::memory::{Memory, clock};
 use super::output::Marker;
 use super::revoked::Revoked;
 use super::ring::{Corrupt, DATA};
+use super::spin::Spin;
 use super::start;
 use crate::batch_end::Batches;
 use crate::context::Inherited;
@@ -128,6 +129,7 @@ impl From<Corrupt> for End {
 
 pub(super) struct Worker {
     pub(super) link: Link,
+    pub(super) spin: Spin,
     memory: Arc<Memory>,
     tell: Arc<OwnedFd>,
     terms: Terms,
@@ -175,6 +177,7 @@ impl Worker {
         };
         Self {
             link,
+            spin: Spin::default(),
             memory,
             tell,
             terms,

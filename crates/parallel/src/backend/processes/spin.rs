@@ -1,0 +1,108 @@
+//! Waiting for what comes at once, before sleeping for what does not.
+//!
+//! To be woken takes some 5 to 50 µs; to look again and again takes nothing but a core, if nobody else needs it.
+//! So a side looks for a short time where that has paid off lately, gives the core to whoever wants it meanwhile,
+//! and then sleeps. One that has nothing to do for long has looked once.
+
+use std::hint::spin_loop;
+use std::thread::yield_now;
+use std::time::{Duration, Instant};
+
+/// Looking for longer costs more than to be woken.
+const MOST: Duration = Duration::from_micros(30);
+
+/// What one success is worth: so many failures in a row until there is no more looking.
+const TRUST: u8 = 4;
+
+/// From then on every so many-th time, to see whether things have changed.
+const PROBE: u32 = 32;
+
+/// Whether it has paid off to look.
+#[derive(Debug)]
+pub(super) struct Spin {
+    trust: u8,
+    waits: u32,
+}
+
+impl Default for Spin {
+    fn default() -> Self {
+        Self {
+            trust: TRUST,
+            waits: 0,
+        }
+    }
+}
+
+impl Spin {
+    /// Looks until it is `ready`, or it is time to sleep; whether it is ready.
+    pub(super) fn until<E>(
+        &mut self,
+        mut ready: impl FnMut() -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        self.waits = self.waits.wrapping_add(1);
+        if ready()? {
+            return Ok(true);
+        }
+        if self.trust == 0 && !self.waits.is_multiple_of(PROBE) {
+            return Ok(false);
+        }
+        let start = Instant::now();
+        loop {
+            for _ in 0..16 {
+                spin_loop();
+            }
+            if ready()? {
+                self.trust = TRUST;
+                return Ok(true);
+            }
+            yield_now();
+            let looked = start.elapsed();
+            if looked >= MOST {
+                // Who was away for long has been in somebody's way.
+                let in_the_way = looked >= 4 * MOST;
+                self.trust = if in_the_way {
+                    0
+                } else {
+                    self.trust.saturating_sub(1)
+                };
+                return ready();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    fn looks(spin: &mut Spin, ready_at: usize) -> (bool, usize) {
+        let mut looks = 0;
+        let ready = spin.until(|| {
+            looks += 1;
+            Ok::<_, Infallible>(looks == ready_at)
+        });
+        (ready.unwrap(), looks)
+    }
+
+    #[test]
+    fn who_waits_in_vain_soon_does_not_look_any_more() {
+        let mut spin = Spin::default();
+        assert_eq!(looks(&mut spin, 1), (true, 1));
+        let in_vain = |spin: &mut Spin| looks(spin, usize::MAX).1 > 1;
+        let first = (0..PROBE).filter(|_| in_vain(&mut spin)).count();
+        assert!(first <= usize::from(TRUST) + 1, "{first}");
+        let later = (0..10 * PROBE).filter(|_| in_vain(&mut spin)).count();
+        assert_eq!(later, 10);
+    }
+
+    #[test]
+    fn it_looks_again_when_that_pays_off() {
+        let mut spin = Spin {
+            trust: 0,
+            waits: PROBE - 1,
+        };
+        assert_eq!(looks(&mut spin, 2), (true, 2));
+        assert_eq!(looks(&mut spin, 2), (true, 2));
+    }
+}

@@ -1,0 +1,332 @@
+//! Room for the results of a call, each of which is written once, in its place.
+//!
+//! ```text
+//!   Room     0 ─────────── given out ───────────┬──── free ─────► capacity
+//!   Rows     ├── lane 0 ──┼─ lane 1 ─┼─ lane 0 ─┤                 each belongs to one lane at a time
+//!   append   ├────── in order ──────┤            ┆                 ─► the vector that the caller gets
+//! ```
+//!
+//! The promise of the `unsafe` here: a [`Room`] gives out each place at most once, so that no two [`Row`]s
+//! overlap, and a row owns the values that were pushed into it, as a vector does. The memory is freed when the
+//! room and all of its rows are gone.
+#![allow(unsafe_code)]
+
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+/// Where the results of a call will be, if their number is known.
+#[derive(Debug)]
+pub(super) struct Room<R> {
+    capacity: usize,
+    memory: Option<Arc<Memory<R>>>,
+    /// The places before this one have been given out.
+    given: usize,
+}
+
+/// A vector without its length.
+#[derive(Debug)]
+struct Memory<R> {
+    start: NonNull<R>,
+    capacity: usize,
+    values: PhantomData<R>,
+}
+
+// SAFETY: it has no values of its own, and frees memory, which any thread may do. Rows reach the values through
+// it, no two rows the same one; so a value is only where its row is, and both go to another thread together.
+unsafe impl<R: Send> Send for Memory<R> {}
+// SAFETY: as above: a shared reference gives an address only.
+unsafe impl<R: Send> Sync for Memory<R> {}
+
+/// Places side by side, and the values of the first of them.
+#[derive(Debug)]
+pub(super) struct Row<R> {
+    memory: Arc<Memory<R>>,
+    first: usize,
+    len: usize,
+    end: usize,
+}
+
+impl<R> Room<R> {
+    /// For so many results. The number is a hint, and may be wrong.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            memory: None,
+            given: 0,
+        }
+    }
+
+    /// Some of the places from `first` on that nobody has, if they are there; room is made at the first time.
+    pub(super) fn give(&mut self, first: usize, len: usize) -> Option<Row<R>> {
+        let end = first.checked_add(len)?;
+        if first < self.given || end > self.capacity {
+            return None;
+        }
+        if self.memory.is_none() {
+            self.memory = Memory::new(self.capacity).map(Arc::new);
+        }
+        let Some(memory) = &self.memory else {
+            // A hint that lies must not end the program.
+            self.capacity = 0;
+            return None;
+        };
+        self.given = end;
+        Some(Row {
+            memory: Arc::clone(memory),
+            first,
+            len: 0,
+            end,
+        })
+    }
+}
+
+impl<R> Memory<R> {
+    fn new(capacity: usize) -> Option<Self> {
+        let mut values = Vec::new();
+        values.try_reserve_exact(capacity).ok()?;
+        Some(Self::of(values))
+    }
+
+    fn of(values: Vec<R>) -> Self {
+        let mut values = ManuallyDrop::new(values);
+        Self {
+            start: NonNull::new(values.as_mut_ptr())
+                .expect("a vector's pointer is none to nothing"),
+            capacity: values.capacity(),
+            values: PhantomData,
+        }
+    }
+
+    /// The vector of its first values.
+    ///
+    /// # Safety
+    /// So many values are there, and belong to nobody else.
+    unsafe fn into_vec(self, len: usize) -> Vec<R> {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the parts are those of the vector that `new` took apart, but for the length, of which the
+        // caller says that it is right; and this was all that had them.
+        unsafe { Vec::from_raw_parts(this.start.as_ptr(), len, this.capacity) }
+    }
+}
+
+impl<R> Drop for Memory<R> {
+    fn drop(&mut self) {
+        // SAFETY: the parts are those of the vector that `new` took apart, without any values.
+        drop(unsafe { Vec::from_raw_parts(self.start.as_ptr(), 0, self.capacity) });
+    }
+}
+
+impl<R> Row<R> {
+    /// One that has all of a room, however large.
+    pub(super) fn alone(len: usize) -> Self {
+        Self {
+            memory: Arc::new(Memory::of(Vec::with_capacity(len))),
+            first: 0,
+            len: 0,
+            end: len,
+        }
+    }
+
+    /// How many values there are.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// By which more values come in.
+    #[inline]
+    pub(super) fn writer(&mut self) -> Writer<'_, R> {
+        let first = self.memory.start.as_ptr().wrapping_add(self.first);
+        Writer {
+            first,
+            len: self.len,
+            most: self.end - self.first,
+            row: self,
+        }
+    }
+
+    /// Takes over the row that lies right behind this one, or gives it back.
+    pub(super) fn append(&mut self, mut next: Self) -> Result<(), Self> {
+        let adjacent = self.first + self.len == next.first;
+        if !adjacent || !Arc::ptr_eq(&self.memory, &next.memory) {
+            return Err(next);
+        }
+        self.len += std::mem::take(&mut next.len);
+        self.end = next.end;
+        Ok(())
+    }
+
+    /// Its values: at no cost if the room is there for them only, else they are moved.
+    pub(super) fn into_vec(mut self) -> Vec<R> {
+        let (first, len) = (self.first, std::mem::take(&mut self.len));
+        let memory = Arc::clone(&self.memory);
+        drop(self);
+        let memory = match Arc::try_unwrap(memory) {
+            // SAFETY: these were the values of a row that starts with the room, and has given them up.
+            Ok(memory) if first == 0 => return unsafe { memory.into_vec(len) },
+            Ok(memory) => Arc::new(memory),
+            Err(memory) => memory,
+        };
+        let mut values = Vec::with_capacity(len);
+        let start = memory.start.as_ptr().wrapping_add(first);
+        // SAFETY: so many values are there, of which nobody else knows any more, and as much room is in a new
+        // vector.
+        unsafe { ptr::copy_nonoverlapping(start, values.as_mut_ptr(), len) };
+        // SAFETY: they have just been moved there.
+        unsafe { values.set_len(len) };
+        values
+    }
+}
+
+/// Writes values into a row, which has them when this is dropped.
+pub(super) struct Writer<'r, R> {
+    first: *mut R,
+    len: usize,
+    most: usize,
+    row: &'r mut Row<R>,
+}
+
+impl<R> Writer<'_, R> {
+    /// Puts a value to the next place, where it can be looked at.
+    ///
+    /// # Panics
+    /// If there is none left.
+    #[inline]
+    pub(super) fn push(&mut self, value: R) -> &R {
+        assert!(
+            self.len < self.most,
+            "a row has as many places as it was given"
+        );
+        let place = self.first.wrapping_add(self.len);
+        // SAFETY: it is one of the row's places (asserted above), which lie within the memory, and no value is
+        // there yet.
+        unsafe { place.write(value) };
+        self.len += 1;
+        // SAFETY: it has just been written, and stays as long as the row, which is borrowed.
+        unsafe { &*place }
+    }
+}
+
+impl<R> Drop for Writer<'_, R> {
+    #[inline]
+    fn drop(&mut self) {
+        self.row.len = self.len;
+    }
+}
+
+impl<R> Drop for Row<R> {
+    fn drop(&mut self) {
+        let start = self.memory.start.as_ptr().wrapping_add(self.first);
+        let values = ptr::slice_from_raw_parts_mut(start, self.len);
+        // SAFETY: these values were pushed into this row, and nobody has taken them over.
+        unsafe { ptr::drop_in_place(values) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn filled(
+        room: &mut Room<Arc<usize>>,
+        first: usize,
+        len: usize,
+        of: &Arc<usize>,
+    ) -> Row<Arc<usize>> {
+        let mut row = room.give(first, len).unwrap();
+        let mut writer = row.writer();
+        for _ in 0..len {
+            writer.push(Arc::clone(of));
+        }
+        drop(writer);
+        row
+    }
+
+    #[test]
+    fn rows_side_by_side_are_a_vector() {
+        let mut room = Room::new(5);
+        let (mut first, mut second) = (room.give(0, 2).unwrap(), room.give(2, 3).unwrap());
+        for (row, places) in [(&mut second, 2..5), (&mut first, 0..2)] {
+            let mut writer = row.writer();
+            for i in places {
+                assert_eq!(*writer.push(i.to_string()), i.to_string());
+            }
+        }
+        drop(room);
+        let address = first.memory.start.as_ptr().cast_const();
+        first.append(second).unwrap();
+        let values = first.into_vec();
+        assert_eq!(values, ["0", "1", "2", "3", "4"]);
+        assert_eq!(values.as_ptr(), address, "nothing was moved");
+    }
+
+    #[test]
+    fn no_place_is_given_out_twice() {
+        let mut room = Room::<u8>::new(10);
+        assert!(room.give(2, 3).is_some());
+        for (first, len) in [(2, 1), (4, 1), (0, 1), (5, 6), (usize::MAX, 2)] {
+            assert!(room.give(first, len).is_none(), "{first} {len}");
+        }
+        assert!(room.give(5, 5).is_some());
+        assert!(Room::<()>::new(9).give(0, 1).is_some());
+        assert!(Room::<u64>::new(usize::MAX).give(0, 1).is_none());
+    }
+
+    #[test]
+    #[should_panic(expected = "as many places")]
+    fn a_row_has_an_end() {
+        let mut room = Room::new(9);
+        let mut row = room.give(0, 1).unwrap();
+        let mut writer = row.writer();
+        writer.push(1);
+        writer.push(2);
+    }
+
+    #[test]
+    fn rows_apart_stay_apart() {
+        let (value, mut room) = (Arc::new(7), Room::new(10));
+        let mut first = filled(&mut room, 0, 2, &value);
+        let third = filled(&mut room, 5, 2, &value);
+        let third = first.append(third).unwrap_err();
+        let elsewhere = filled(&mut Room::new(10), 2, 2, &value);
+        assert!(first.append(elsewhere).is_err());
+        assert_eq!((first.into_vec().len(), third.into_vec().len()), (2, 2));
+        drop(room);
+        assert_eq!(Arc::strong_count(&value), 1);
+    }
+
+    proptest! {
+        /// Whatever becomes of rows, each value is dropped once.
+        #[test]
+        fn nothing_leaks(rows in prop::collection::vec((1..5usize, 0..5usize, 0..4u8), 0..20)) {
+            let (value, mut room, mut at) = (Arc::new(0), Room::new(100), 0);
+            let mut kept: Vec<Row<Arc<usize>>> = Vec::new();
+            for (len, filled, fate) in rows {
+                let mut row = room.give(at, len).unwrap();
+                at += len;
+                let mut writer = row.writer();
+                for _ in 0..filled.min(len) {
+                    writer.push(Arc::clone(&value));
+                }
+                drop(writer);
+                match fate {
+                    0 => drop(row),
+                    1 => drop(row.into_vec()),
+                    2 if !kept.is_empty() => {
+                        let apart = kept.last_mut().unwrap().append(row);
+                        kept.extend(apart.err());
+                    }
+                    _ => kept.push(row),
+                }
+            }
+            let alive: usize = kept.iter().map(Row::len).sum();
+            prop_assert_eq!(Arc::strong_count(&value), 1 + alive);
+            drop(room);
+            drop(kept);
+            prop_assert_eq!(Arc::strong_count(&value), 1);
+        }
+    }
+}
