@@ -1,0 +1,180 @@
+//! Runs a case: all its peers in turn, round after round. What slows the machine down for a while so slows
+//! down all of them.
+
+use std::time::{Duration, Instant};
+
+use crate::case::{Case, Context, Kind, Round};
+use crate::figures::{Figures, PeerFigures};
+
+/// How long a case may go on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// After this no round begins, once there are `fewest`.
+    pub(crate) time: Duration,
+    pub(crate) fewest: usize,
+    pub(crate) most: usize,
+}
+
+/// So many rounds at the beginning do not count: caches are cold and workers asleep.
+const WARM_UP: usize = 2;
+
+/// Runs the case, and judges it.
+pub(crate) fn run(case: Case, context: &Context, budget: Budget) -> Figures {
+    let mut missing = Vec::new();
+    let mut peers = Vec::new();
+    for peer in case.peers {
+        if peer.kind == Kind::Python && context.python.is_none() {
+            continue;
+        }
+        match (peer.start)(context) {
+            Ok(round) => peers.push(Contestant {
+                figures: PeerFigures {
+                    name: peer.name,
+                    point: peer.point.map(|(line, x)| (line.to_owned(), x)),
+                    rounds: Vec::new(),
+                },
+                round,
+                derived: peer.kind == Kind::Derived,
+            }),
+            Err(why) => missing.push(format!("{}: {why}", peer.name)),
+        }
+    }
+    play(&mut peers, budget);
+    let peers = peers.into_iter().map(|peer| peer.figures).collect();
+    let mut figures = Figures {
+        name: case.name,
+        title: case.title,
+        about: case.about,
+        unit: case.unit,
+        peers,
+        verdicts: Vec::new(),
+        missing,
+    };
+    figures.verdicts = case
+        .aims
+        .iter()
+        .filter_map(|aim| figures.judge(aim))
+        .collect();
+    figures
+}
+
+/// A peer that is ready.
+struct Contestant {
+    figures: PeerFigures,
+    round: Round,
+    derived: bool,
+}
+
+fn play(peers: &mut [Contestant], budget: Budget) {
+    let mut start = Instant::now();
+    for number in 0..WARM_UP + budget.most {
+        if number == WARM_UP {
+            start = Instant::now();
+        }
+        if number >= WARM_UP + budget.fewest && start.elapsed() >= budget.time {
+            break;
+        }
+        for place in order(peers, number) {
+            let peer = &mut peers[place];
+            let figure = (peer.round)();
+            if number >= WARM_UP {
+                peer.figures.rounds.push(figure);
+            }
+        }
+    }
+}
+
+/// Each round begins with another peer, so that none always comes after the same one's leftovers.
+/// One that is derived stays behind the one that it is derived from.
+fn order(peers: &[Contestant], number: usize) -> Vec<usize> {
+    let mut first = number % peers.len().max(1);
+    while peers.get(first).is_some_and(|peer| peer.derived) && first > 0 {
+        first -= 1;
+    }
+    (first..peers.len()).chain(0..first).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::case::{Aim, OURS, Unit};
+
+    const CONTEXT: Context = Context {
+        quick: true,
+        python: None,
+    };
+
+    fn budget(rounds: usize) -> Budget {
+        Budget {
+            time: Duration::ZERO,
+            fewest: rounds,
+            most: rounds,
+        }
+    }
+
+    /// A peer that writes its name down and takes as long as its round's number says.
+    fn noting(case: Case, name: &'static str, notes: &Rc<RefCell<String>>) -> Case {
+        let notes = Rc::clone(notes);
+        case.peer(name, move |_| {
+            let mut round = 0.0;
+            move || {
+                notes.borrow_mut().push_str(name);
+                round += 1.0;
+                round
+            }
+        })
+    }
+
+    #[test]
+    fn peers_take_turns_and_begin_in_turn() {
+        let notes = Rc::default();
+        let mut case = Case::new("case", "Case", Unit::Seconds);
+        for name in ["a", "b", "c"] {
+            case = noting(case, name, &notes);
+        }
+        run(case, &CONTEXT, budget(2));
+        assert_eq!(*notes.borrow(), "abcbcacababc");
+    }
+
+    #[test]
+    fn rounds_of_the_warm_up_do_not_count() {
+        let notes = Rc::default();
+        let case = noting(Case::new("case", "Case", Unit::Seconds), OURS, &notes);
+        let figures = run(case.aim(Aim::amount(4.0)), &CONTEXT, budget(3));
+        assert_eq!(figures.peers[0].rounds, [3.0, 4.0, 5.0]);
+        assert!(figures.verdicts[0].holds());
+    }
+
+    #[test]
+    fn a_derived_peer_comes_after_its_own() {
+        let notes = Rc::default();
+        let mut case = noting(Case::new("case", "Case", Unit::Seconds), "a", &notes);
+        let derived = Rc::clone(&notes);
+        case = case.derived("d", move || {
+            derived.borrow_mut().push('d');
+            0.0
+        });
+        run(noting(case, "b", &notes), &CONTEXT, budget(1));
+        assert_eq!(*notes.borrow(), "adbadbbad");
+    }
+
+    #[test]
+    fn without_python_its_peers_are_left_out() {
+        let notes = Rc::default();
+        let case = noting(Case::new("case", "Case", Unit::Seconds), OURS, &notes);
+        let case = case.python("joblib", "Joblib", &[]);
+        let figures = run(case, &CONTEXT, budget(1));
+        assert_eq!(figures.peers.len(), 1);
+    }
+
+    #[test]
+    fn a_peer_that_cannot_start_is_named() {
+        let case = Case::new("case", "Case", Unit::Seconds)
+            .try_peer("valgrind", |_| Err("is not installed".to_owned()));
+        let figures = run(case, &CONTEXT, budget(1));
+        assert_eq!(figures.missing, ["valgrind: is not installed"]);
+    }
+}
