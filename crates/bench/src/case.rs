@@ -40,6 +40,8 @@ pub(crate) struct Case {
     pub(crate) unit: Unit,
     pub(crate) peers: Vec<Peer>,
     pub(crate) aims: Vec<Aim>,
+    /// Whether its rounds take long, so that there are but few.
+    pub(crate) heavy: bool,
 }
 
 pub(crate) struct Peer {
@@ -105,7 +107,13 @@ impl Case {
             unit,
             peers: Vec::new(),
             aims: Vec::new(),
+            heavy: false,
         }
+    }
+
+    pub(crate) fn heavy(mut self) -> Self {
+        self.heavy = true;
+        self
     }
 
     pub(crate) fn about(mut self, about: impl Into<String>) -> Self {

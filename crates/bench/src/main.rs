@@ -3,17 +3,20 @@
 mod case;
 mod figures;
 mod groups;
+mod probe;
 mod python;
 mod rounds;
 mod tasks;
 mod text;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use crate::case::{Context, JOBS};
+use crate::python::Python;
 use crate::rounds::Budget;
 
 /// Runs the library and its peers on the same tasks, in turn, and writes what they take.
@@ -32,24 +35,53 @@ struct Cli {
     /// How long the rounds of a case go on.
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<f64>,
+    #[command(subcommand)]
+    probe: Option<Probe>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Probe {
+    /// What this program asks itself; not for users.
+    #[command(hide = true)]
+    Probe { name: String, n: u64 },
 }
 
 fn main() -> ExitCode {
     // First of all: its workers begin here.
     procspawn::init();
     let cli = Cli::parse();
+    if let Some(Probe::Probe { name, n }) = &cli.probe {
+        return match probe::answer(name, *n) {
+            Ok(figure) => {
+                println!("{figure}");
+                ExitCode::SUCCESS
+            }
+            Err(why) => {
+                eprintln!("{why}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(JOBS);
     pool.build_global().expect("nobody has built it yet");
+    let python = if cli.no_python {
+        None
+    } else {
+        Some(Python::prepare(&folder().join("python")).expect("python"))
+    };
     let context = Context {
         quick: cli.quick,
-        python: None,
+        python,
     };
-    let budget = Budget {
-        time: Duration::from_secs_f64(cli.seconds.unwrap_or(if cli.quick { 2.0 } else { 10.0 })),
-        fewest: if cli.quick { 5 } else { 11 },
-        most: if cli.quick { 51 } else { 201 },
+    let mut budget = if cli.quick {
+        Budget::QUICK
+    } else {
+        Budget::FULL
     };
-    for group in groups::all() {
+    if let Some(seconds) = cli.seconds {
+        budget.time = Duration::from_secs_f64(seconds);
+    }
+    for group in groups::all(cli.quick) {
         for case in group.cases {
             let wanted = |only: &str| case.name.starts_with(only);
             if cli.only.as_deref().is_none_or(wanted) {
@@ -59,4 +91,10 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Where cargo puts what it builds: this program is in `<target>/release`.
+fn folder() -> PathBuf {
+    let here = std::env::current_exe().unwrap_or_default();
+    here.ancestors().nth(2).unwrap_or(&here).join("bench")
 }

@@ -13,10 +13,33 @@ pub(crate) struct Budget {
     pub(crate) time: Duration,
     pub(crate) fewest: usize,
     pub(crate) most: usize,
+    /// So many rounds at the beginning do not count: caches are cold and workers asleep.
+    pub(crate) warm_up: usize,
 }
 
-/// So many rounds at the beginning do not count: caches are cold and workers asleep.
-const WARM_UP: usize = 2;
+impl Budget {
+    pub(crate) const QUICK: Self = Self {
+        time: Duration::from_secs(2),
+        fewest: 5,
+        most: 51,
+        warm_up: 2,
+    };
+    pub(crate) const FULL: Self = Self {
+        time: Duration::from_secs(15),
+        fewest: 11,
+        most: 201,
+        warm_up: 2,
+    };
+
+    /// For a case whose rounds take long.
+    fn heavy(self) -> Self {
+        Self {
+            fewest: self.fewest.div_ceil(2),
+            warm_up: 1,
+            ..self
+        }
+    }
+}
 
 /// Runs the case, and judges it.
 pub(crate) fn run(case: Case, context: &Context, budget: Budget) -> Figures {
@@ -39,7 +62,7 @@ pub(crate) fn run(case: Case, context: &Context, budget: Budget) -> Figures {
             Err(why) => missing.push(format!("{}: {why}", peer.name)),
         }
     }
-    play(&mut peers, budget);
+    play(&mut peers, if case.heavy { budget.heavy() } else { budget });
     let peers = peers.into_iter().map(|peer| peer.figures).collect();
     let mut figures = Figures {
         name: case.name,
@@ -67,17 +90,17 @@ struct Contestant {
 
 fn play(peers: &mut [Contestant], budget: Budget) {
     let mut start = Instant::now();
-    for number in 0..WARM_UP + budget.most {
-        if number == WARM_UP {
+    for number in 0..budget.warm_up + budget.most {
+        if number == budget.warm_up {
             start = Instant::now();
         }
-        if number >= WARM_UP + budget.fewest && start.elapsed() >= budget.time {
+        if number >= budget.warm_up + budget.fewest && start.elapsed() >= budget.time {
             break;
         }
         for place in order(peers, number) {
             let peer = &mut peers[place];
             let figure = (peer.round)();
-            if number >= WARM_UP {
+            if number >= budget.warm_up {
                 peer.figures.rounds.push(figure);
             }
         }
@@ -112,6 +135,7 @@ mod tests {
             time: Duration::ZERO,
             fewest: rounds,
             most: rounds,
+            warm_up: 2,
         }
     }
 
