@@ -97,8 +97,8 @@ fn children_memory() -> Result<f64, String> {
             sizes.push(bytes(&format!("/proc/{child}/smaps_rollup"), "Private_")?);
         }
     }
-    if sizes.len() != JOBS {
-        return Err(format!("{} children instead of {JOBS}", sizes.len()));
+    if sizes.is_empty() {
+        return Err("there are no workers".to_owned());
     }
     Ok(sizes.iter().sum::<f64>() / sizes.len() as f64)
 }
