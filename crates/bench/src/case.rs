@@ -52,10 +52,14 @@ pub(crate) struct Peer {
     pub(crate) point: Option<(&'static str, f64)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Kind {
+    /// This library.
+    Ours,
     Rust,
     Python,
+    /// What nobody can be quicker than, or what it takes without any of them.
+    Yardstick,
     /// Its figure comes from the round of the peer before it, which so must be first.
     Derived,
 }
@@ -135,8 +139,7 @@ impl Case {
     where
         R: FnMut() -> f64 + 'static,
     {
-        let start: Start = Box::new(|context| Ok(Box::new(start(context))));
-        self.any_peer(name, Kind::Rust, start)
+        self.try_peer(name, |context| Ok(Box::new(start(context))))
     }
 
     /// As [`peer`](Self::peer), of which `start` may not be able to.
@@ -145,7 +148,18 @@ impl Case {
         name: impl Into<String>,
         start: impl FnOnce(&Context) -> Result<Round, String> + 'static,
     ) -> Self {
-        self.any_peer(name, Kind::Rust, Box::new(start))
+        let name = name.into();
+        let ours = name == OURS || name.starts_with("parallel, ");
+        let kind = if ours { Kind::Ours } else { Kind::Rust };
+        self.any_peer(name, kind, Box::new(start))
+    }
+
+    /// Makes a yardstick of the peer added last.
+    pub(crate) fn yardstick(mut self) -> Self {
+        if let Some(peer) = self.peers.last_mut() {
+            peer.kind = Kind::Yardstick;
+        }
+        self
     }
 
     /// A peer that gives what the round of the peer before it found out besides.

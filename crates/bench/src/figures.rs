@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Aim, Limit, Unit};
+use crate::case::{Aim, Kind, Limit, Unit};
 
 /// The figures of one case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,7 @@ pub(crate) struct Figures {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PeerFigures {
     pub(crate) name: String,
+    pub(crate) kind: Kind,
     /// Where it is drawn: the line and the place on the x axis.
     pub(crate) point: Option<(String, f64)>,
     /// A figure for each round.
@@ -36,16 +37,28 @@ pub(crate) struct Verdict {
     /// In times of that peer, or in the case's unit.
     pub(crate) limit: f64,
     pub(crate) measured: f64,
+    /// The median of many more rounds would be between these two, at odds of 19 to 1.
+    pub(crate) between: (f64, f64),
+}
+
+/// Whether an aim is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    Yes,
+    /// It is missed by less than the rounds differ.
+    Within,
+    No,
 }
 
 impl Verdict {
-    pub(crate) fn holds(&self) -> bool {
-        self.measured <= self.limit
-    }
-
-    /// How far it is from what it should be: more than 1 is too much.
-    pub(crate) fn gap(&self) -> f64 {
-        self.measured / self.limit
+    pub(crate) fn held(&self) -> Held {
+        if self.measured <= self.limit {
+            Held::Yes
+        } else if self.between.0 <= self.limit {
+            Held::Within
+        } else {
+            Held::No
+        }
     }
 }
 
@@ -54,42 +67,43 @@ impl Figures {
         self.peers.iter().find(|peer| peer.name == name)
     }
 
-    /// How many times what `other` takes `who` takes: the median of the ratios of each round.
-    pub(crate) fn ratio(&self, who: &str, other: &str) -> Option<f64> {
+    /// How many times what `other` takes `who` takes, round by round.
+    fn ratios(&self, who: &str, other: &str) -> Option<Vec<f64>> {
         let (who, other) = (self.peer(who)?, self.peer(other)?);
-        let ratios = who.rounds.iter().zip(&other.rounds);
-        median(ratios.map(|(who, other)| who / other))
+        let rounds = who.rounds.iter().zip(&other.rounds);
+        Some(sorted(rounds.map(|(who, other)| who / other)))
+    }
+
+    /// The median of those.
+    pub(crate) fn ratio(&self, who: &str, other: &str) -> Option<f64> {
+        Some(quantile(&self.ratios(who, other)?, 0.5))
     }
 
     /// What comes of the aim. Nothing, if those that it is about are missing.
     pub(crate) fn judge(&self, aim: &Aim) -> Option<Verdict> {
-        let who = aim.who.clone();
+        let verdict = |limit: f64, against: Option<&String>, values: &[f64]| Verdict {
+            who: aim.who.clone(),
+            against: against.cloned(),
+            limit,
+            measured: quantile(values, 0.5),
+            between: confidence(values),
+        };
         match &aim.limit {
-            Limit::Amount(limit) => Some(Verdict {
-                against: None,
-                limit: *limit,
-                measured: self.peer(&who)?.median(),
-                who,
-            }),
-            Limit::Times(limit, peers) => {
-                let ratios = peers
-                    .iter()
-                    .filter_map(|peer| Some((self.ratio(&who, peer)?, peer)));
-                let (measured, against) = ratios.max_by(|a, b| a.0.total_cmp(&b.0))?;
-                Some(Verdict {
-                    against: Some(against.clone()),
-                    limit: *limit,
-                    measured,
-                    who,
-                })
+            Limit::Amount(limit) => {
+                let rounds = sorted(self.peer(&aim.who)?.rounds.iter().copied());
+                Some(verdict(*limit, None, &rounds))
             }
+            Limit::Times(limit, peers) => peers
+                .iter()
+                .filter_map(|peer| Some(verdict(*limit, Some(peer), &self.ratios(&aim.who, peer)?)))
+                .max_by(|a, b| a.measured.total_cmp(&b.measured)),
         }
     }
 }
 
 impl PeerFigures {
     pub(crate) fn median(&self) -> f64 {
-        median(self.rounds.iter().copied()).unwrap_or(f64::NAN)
+        quantile(&sorted(self.rounds.iter().copied()), 0.5)
     }
 
     /// Half of the rounds are between these two.
@@ -97,12 +111,6 @@ impl PeerFigures {
         let sorted = sorted(self.rounds.iter().copied());
         (quantile(&sorted, 0.25), quantile(&sorted, 0.75))
     }
-}
-
-/// The one in the middle, or the mean of the two there.
-pub(crate) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let sorted = sorted(values);
-    (!sorted.is_empty()).then(|| quantile(&sorted, 0.5))
 }
 
 fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
@@ -124,6 +132,18 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     below + (above - below) * place.fract()
 }
 
+/// Where the median of all that could be measured is, at odds of 19 to 1: the order of the values tells,
+/// however they are spread. Of fewer than six it tells no more than the least and the greatest.
+fn confidence(sorted: &[f64]) -> (f64, f64) {
+    let n = sorted.len();
+    let reach = 1.96 * (n as f64).sqrt();
+    let below = ((n as f64 - reach) / 2.0).floor().max(0.0) as usize;
+    let ends = sorted
+        .get(below)
+        .zip(sorted.get((n - below).saturating_sub(1)));
+    ends.map_or((f64::NAN, f64::NAN), |(low, high)| (*low, *high))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +151,7 @@ mod tests {
     fn figures(peers: &[(&str, &[f64])]) -> Figures {
         let peer = |&(name, rounds): &(&str, &[f64])| PeerFigures {
             name: name.to_owned(),
+            kind: Kind::Rust,
             point: None,
             rounds: rounds.to_vec(),
         };
@@ -145,12 +166,25 @@ mod tests {
         }
     }
 
+    fn median(rounds: &[f64]) -> f64 {
+        figures(&[("a", rounds)]).peers[0].median()
+    }
+
     #[test]
     fn a_median_is_in_the_middle() {
-        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), Some(2.0));
-        assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), Some(2.5));
-        assert_eq!(median([7.0].into_iter()), Some(7.0));
-        assert_eq!(median([].into_iter()), None);
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(median(&[7.0]), 7.0);
+        assert!(median(&[]).is_nan());
+    }
+
+    /// As in tables of the sign test: of 20 values, the 6th and the 15th.
+    #[test]
+    fn the_order_tells_where_the_median_is() {
+        let values: Vec<f64> = (1..=20).map(f64::from).collect();
+        assert_eq!(confidence(&values), (6.0, 15.0));
+        assert_eq!(confidence(&values[..3]), (1.0, 3.0));
+        assert!(confidence(&[]).0.is_nan());
     }
 
     #[test]
@@ -173,10 +207,11 @@ mod tests {
         let verdict = figures.judge(&Aim::times(1.0, &["slow", "quick"])).unwrap();
         assert_eq!(verdict.against.as_deref(), Some("quick"));
         assert_eq!(verdict.measured, 2.0);
-        assert!(!verdict.holds());
-        assert!(figures.judge(&Aim::times(1.0, &["slow"])).unwrap().holds());
-        assert!(figures.judge(&Aim::times(2.0, &["quick"])).unwrap().holds());
-        assert!(figures.judge(&Aim::times(1.0, &["gone"])).is_none());
+        assert_eq!(verdict.held(), Held::No);
+        let held = |aim| figures.judge(&aim).map(|verdict| verdict.held());
+        assert_eq!(held(Aim::times(1.0, &["slow"])), Some(Held::Yes));
+        assert_eq!(held(Aim::times(2.0, &["quick"])), Some(Held::Yes));
+        assert_eq!(held(Aim::times(1.0, &["gone"])), None);
     }
 
     #[test]

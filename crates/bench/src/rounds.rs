@@ -53,11 +53,11 @@ pub(crate) fn run(case: Case, context: &Context, budget: Budget) -> Figures {
             Ok(round) => peers.push(Contestant {
                 figures: PeerFigures {
                     name: peer.name,
+                    kind: peer.kind,
                     point: peer.point.map(|(line, x)| (line.to_owned(), x)),
                     rounds: Vec::new(),
                 },
                 round,
-                derived: peer.kind == Kind::Derived,
             }),
             Err(why) => missing.push(format!("{}: {why}", peer.name)),
         }
@@ -85,7 +85,12 @@ pub(crate) fn run(case: Case, context: &Context, budget: Budget) -> Figures {
 struct Contestant {
     figures: PeerFigures,
     round: Round,
-    derived: bool,
+}
+
+impl Contestant {
+    fn is_derived(&self) -> bool {
+        self.figures.kind == Kind::Derived
+    }
 }
 
 fn play(peers: &mut [Contestant], budget: Budget) {
@@ -111,7 +116,7 @@ fn play(peers: &mut [Contestant], budget: Budget) {
 /// One that is derived stays behind the one that it is derived from.
 fn order(peers: &[Contestant], number: usize) -> Vec<usize> {
     let mut first = number % peers.len().max(1);
-    while peers.get(first).is_some_and(|peer| peer.derived) && first > 0 {
+    while peers.get(first).is_some_and(Contestant::is_derived) && first > 0 {
         first -= 1;
     }
     (first..peers.len()).chain(0..first).collect()
@@ -124,6 +129,7 @@ mod tests {
 
     use super::*;
     use crate::case::{Aim, OURS, Unit};
+    use crate::figures::Held;
 
     const CONTEXT: Context = Context {
         quick: true,
@@ -169,7 +175,7 @@ mod tests {
         let case = noting(Case::new("case", "Case", Unit::Seconds), OURS, &notes);
         let figures = run(case.aim(Aim::amount(4.0)), &CONTEXT, budget(3));
         assert_eq!(figures.peers[0].rounds, [3.0, 4.0, 5.0]);
-        assert!(figures.verdicts[0].holds());
+        assert!(figures.verdicts[0].held() == Held::Yes);
     }
 
     #[test]

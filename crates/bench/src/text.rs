@@ -1,7 +1,7 @@
 //! Figures as a reader wants them.
 
 use crate::case::Unit;
-use crate::figures::{Figures, Verdict};
+use crate::figures::{Figures, Held, Verdict};
 
 /// With three digits and a fitting unit.
 pub(crate) fn amount(value: f64, unit: Unit) -> String {
@@ -46,6 +46,15 @@ pub(crate) fn verdict(verdict: &Verdict, unit: Unit) -> (String, String) {
     }
 }
 
+/// Whether it is so.
+pub(crate) fn held(verdict: &Verdict) -> &'static str {
+    match verdict.held() {
+        Held::Yes => "yes",
+        Held::Within => "within noise",
+        Held::No => "**no**",
+    }
+}
+
 /// A case as lines for a terminal.
 pub(crate) fn table(figures: &Figures) -> String {
     use std::fmt::Write;
@@ -56,7 +65,7 @@ pub(crate) fn table(figures: &Figures) -> String {
         let ratio = figures.ratio(&peer.name, &figures.peers[0].name);
         let _ = writeln!(
             text,
-            "  {:<24} {:>12}  {:>12} … {:<12} {:>7} ×  {} rounds",
+            "  {:<32} {:>12}  {:>12} … {:<12} {:>7} ×  {} rounds",
             peer.name,
             amount(median, figures.unit),
             amount(low, figures.unit),
@@ -70,8 +79,7 @@ pub(crate) fn table(figures: &Figures) -> String {
     }
     for each in &figures.verdicts {
         let (aim, measured) = verdict(each, figures.unit);
-        let holds = if each.holds() { "holds" } else { "FAILS" };
-        let _ = writeln!(text, "  {holds}  {} {aim}: {measured}", each.who);
+        let _ = writeln!(text, "  {:<12} {} {aim}: {measured}", held(each), each.who);
     }
     text
 }

@@ -114,7 +114,7 @@ fn memory(largest: u32) -> Case {
         }
     }
     let many = by_number(stream, 10_000_000);
-    case.aim(Aim::times(1.05, &[&by_number(stream, 10_000)]).of(many))
+    case.aim(Aim::times(1.1, &[&by_number(stream, 1_000_000)]).of(many))
         .heavy()
 }
 

@@ -54,10 +54,12 @@ where
             })
         }
     })
+    .yardstick()
     .peer("clone", move |_| {
         let value = filled::<T>(size);
         move || each(1, || value.clone().clone())
     })
+    .yardstick()
     .peer("procspawn", move |_| {
         let pool = procspawn::Pool::new(JOBS).expect("procspawn has its pool");
         let value = filled::<T>(size);

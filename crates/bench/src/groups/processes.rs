@@ -58,6 +58,7 @@ fn one_at_a_time() -> Case {
             move || repeated(n, || parallel.submit(delayed(noop, 1)).join())
         })
         .try_peer(pipe, move |_| ping_pong(n))
+        .yardstick()
         .peer("procspawn", move |_| {
             let pool = pool(1);
             move || repeated(n, || pool.spawn(1, noop).join())

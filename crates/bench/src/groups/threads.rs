@@ -146,6 +146,7 @@ fn warm_call(n: u64) -> Case {
         let tasks = move || (0..n).map(move |_| spin(steps));
         move || repeated(calls, || tasks().collect::<Vec<_>>())
     })
+    .yardstick()
 }
 
 /// Works, and gives back its number.
