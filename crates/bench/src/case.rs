@@ -17,8 +17,6 @@ type Start = Box<dyn FnOnce(&Context) -> Result<Round, String>>;
 
 /// What a run of the benchmarks has for all cases.
 pub(crate) struct Context {
-    /// Whether all must be done within three minutes.
-    pub(crate) quick: bool,
     /// An interpreter with the Python peers.
     pub(crate) python: Option<Python>,
 }

@@ -131,10 +131,7 @@ mod tests {
     use crate::case::{Aim, OURS, Unit};
     use crate::figures::Held;
 
-    const CONTEXT: Context = Context {
-        quick: true,
-        python: None,
-    };
+    const CONTEXT: Context = Context { python: None };
 
     fn budget(rounds: usize) -> Budget {
         Budget {

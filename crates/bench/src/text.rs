@@ -1,5 +1,7 @@
 //! Figures as a reader wants them.
 
+use std::fmt::Write;
+
 use crate::case::Unit;
 use crate::figures::{Figures, Held, Verdict};
 
@@ -57,7 +59,6 @@ pub(crate) fn held(verdict: &Verdict) -> &'static str {
 
 /// A case as lines for a terminal.
 pub(crate) fn table(figures: &Figures) -> String {
-    use std::fmt::Write;
     let mut text = format!("\n{} [{}]\n", figures.title, figures.name);
     for peer in &figures.peers {
         let median = peer.median();
