@@ -7,11 +7,10 @@ line that it reads. It is a module and not a script so that functions travel by 
 import concurrent.futures
 import gc
 import multiprocessing
-import os
+import multiprocessing.pool
 import sys
 import time
 
-import joblib
 import numpy
 from joblib import Parallel, delayed
 from joblib.externals import loky
@@ -248,7 +247,13 @@ def main():
     print("ready", flush=True)
     for _ in sys.stdin:
         print(peer.round(), flush=True)
-    # Pools have threads and workers of their own, which would have a say in when this ends.
-    sys.stdout.flush()
-    multiprocessing.active_children()
-    os._exit(0)
+    # What is left to the interpreter's end is warned about, or waited for.
+    if isinstance(getattr(peer, "parallel", None), Parallel):
+        peer.parallel.__exit__(None, None, None)
+    pool = getattr(peer, "pool", None)
+    if isinstance(pool, multiprocessing.pool.Pool):
+        pool.terminate()
+    elif pool is not None:
+        pool.shutdown()
+    if getattr(peer, "backend", "loky") == "loky" and "Pool" not in sys.argv[1]:
+        loky.get_reusable_executor().shutdown(kill_workers=True)

@@ -38,8 +38,17 @@ pub(crate) struct Case {
     pub(crate) unit: Unit,
     pub(crate) peers: Vec<Peer>,
     pub(crate) aims: Vec<Aim>,
-    /// Whether its rounds take long, so that there are but few.
-    pub(crate) heavy: bool,
+    pub(crate) pace: Pace,
+}
+
+/// How many rounds a case needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    Many,
+    /// They take long.
+    Few,
+    /// All would be alike.
+    One,
 }
 
 pub(crate) struct Peer {
@@ -109,12 +118,19 @@ impl Case {
             unit,
             peers: Vec::new(),
             aims: Vec::new(),
-            heavy: false,
+            pace: Pace::Many,
         }
     }
 
+    /// Its rounds take long, so that there are but few.
     pub(crate) fn heavy(mut self) -> Self {
-        self.heavy = true;
+        self.pace = Pace::Few;
+        self
+    }
+
+    /// It counts what does not change from round to round.
+    pub(crate) fn exact(mut self) -> Self {
+        self.pace = Pace::One;
         self
     }
 

@@ -17,7 +17,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 
@@ -123,8 +123,10 @@ fn play(group: Group, only: &str, context: &Context, budget: Budget) -> GroupFig
         .into_iter()
         .filter(|case| case.name.starts_with(only));
     let cases = wanted.map(|case| {
+        let start = Instant::now();
         let figures = rounds::run(case, context, budget);
         print!("{}", text::table(&figures));
+        println!("  {:.1} s", start.elapsed().as_secs_f64());
         figures
     });
     GroupFigures {

@@ -4,8 +4,10 @@
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
+use orx_parallel::{IterIntoParIter, Par};
 use parallel::{Parallel, Processes, delayed};
 use pariter::IteratorExt;
+use rayon::prelude::*;
 
 use crate::case::{JOBS, Round};
 use crate::tasks::noop;
@@ -45,9 +47,34 @@ pub(crate) fn answer(name: &str, n: u64) -> Result<f64, String> {
             }
             return children_memory();
         }
-        _ => return Err(format!("there is no probe {name}")),
+        _ => count(name, n)?,
     }
     Ok(0.0)
+}
+
+/// Does what its instructions are counted of.
+fn count(name: &str, n: u64) -> Result<(), String> {
+    let tasks = (0..n).map(|i| delayed(noop, i));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(JOBS);
+    match name {
+        "count-run" => drop(Parallel::new(JOBS).run(tasks)),
+        "count-iter" => Parallel::new(JOBS).iter(tasks).for_each(drop),
+        "count-orx" => {
+            let tasks = (0..n).iter_into_par().num_threads(JOBS);
+            drop(tasks.map(noop).collect::<Vec<_>>());
+        }
+        "count-par_iter" => {
+            pool.build_global().map_err(|error| error.to_string())?;
+            drop((0..n).into_par_iter().map(noop).collect::<Vec<_>>());
+        }
+        "count-par_bridge" => {
+            pool.build_global().map_err(|error| error.to_string())?;
+            drop((0..n).par_bridge().map(noop).collect::<Vec<_>>());
+        }
+        "count-loop" => drop((0..n).map(noop).collect::<Vec<_>>()),
+        _ => return Err(format!("there is no probe {name}")),
+    }
+    Ok(())
 }
 
 /// A round in which a new process answers.

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::case::{Case, Context, Kind, Round};
+use crate::case::{Case, Context, Kind, Pace, Round};
 use crate::figures::{Figures, PeerFigures};
 
 /// How long a case may go on.
@@ -19,10 +19,10 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) const QUICK: Self = Self {
-        time: Duration::from_secs(2),
-        fewest: 5,
+        time: Duration::from_secs(1),
+        fewest: 3,
         most: 51,
-        warm_up: 2,
+        warm_up: 1,
     };
     pub(crate) const FULL: Self = Self {
         time: Duration::from_secs(15),
@@ -31,12 +31,20 @@ impl Budget {
         warm_up: 2,
     };
 
-    /// For a case whose rounds take long.
-    fn heavy(self) -> Self {
-        Self {
-            fewest: self.fewest.div_ceil(2),
-            warm_up: 1,
-            ..self
+    fn at(self, pace: Pace) -> Self {
+        match pace {
+            Pace::Many => self,
+            Pace::Few => Self {
+                fewest: self.fewest.div_ceil(2),
+                warm_up: 1,
+                ..self
+            },
+            Pace::One => Self {
+                fewest: 1,
+                most: 1,
+                warm_up: 0,
+                ..self
+            },
         }
     }
 }
@@ -62,7 +70,7 @@ pub(crate) fn run(case: Case, context: &Context, budget: Budget) -> Figures {
             Err(why) => missing.push(format!("{}: {why}", peer.name)),
         }
     }
-    play(&mut peers, if case.heavy { budget.heavy() } else { budget });
+    play(&mut peers, budget.at(case.pace));
     let peers = peers.into_iter().map(|peer| peer.figures).collect();
     let mut figures = Figures {
         name: case.name,
