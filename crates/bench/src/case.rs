@@ -47,6 +47,8 @@ pub(crate) enum Pace {
     Many,
     /// They take long.
     Few,
+    /// Each is a process of its own, which is never warm.
+    Fresh,
     /// All would be alike.
     One,
 }
@@ -125,6 +127,12 @@ impl Case {
     /// Its rounds take long, so that there are but few.
     pub(crate) fn heavy(mut self) -> Self {
         self.pace = Pace::Few;
+        self
+    }
+
+    /// Each of its rounds is a process of its own.
+    pub(crate) fn fresh(mut self) -> Self {
+        self.pace = Pace::Fresh;
         self
     }
 

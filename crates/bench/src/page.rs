@@ -36,7 +36,7 @@ All peers of a case run in turn, round after round, so that what slows the machi
 all of them down. A figure is the median of all rounds but the first few. *Times ours* is the median of the
 rounds' own ratios. An aim that is missed *within noise* is missed by less than the rounds differ: the
 interval in which the median of many more rounds would be, at odds of 19 to 1, has the limit in it.
-All peers have two jobs unless a case is about their number. [The raw figures](benchmarks.json).
+All peers have two jobs unless a case is about their number. The raw figures are in `docs/benchmarks.json`.
 ";
 
 fn machine(page: &mut String, machine: &Machine) {

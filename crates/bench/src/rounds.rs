@@ -39,6 +39,12 @@ impl Budget {
                 warm_up: 1,
                 ..self
             },
+            Pace::Fresh => Self {
+                fewest: self.fewest.div_ceil(2),
+                most: self.fewest.div_ceil(2),
+                warm_up: 0,
+                ..self
+            },
             Pace::One => Self {
                 fewest: 1,
                 most: 1,

@@ -115,7 +115,7 @@ fn memory(largest: u32) -> Case {
     }
     let many = by_number(stream, 10_000_000);
     case.aim(Aim::times(1.1, &[&by_number(stream, 1_000_000)]).of(many))
-        .heavy()
+        .fresh()
 }
 
 fn noops(n: u64) -> impl Iterator<Item = impl Portable<Output = u64>> + Send {

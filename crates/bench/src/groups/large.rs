@@ -73,6 +73,6 @@ where
 }
 
 /// No zeros, which need no memory of their own before they are written to.
-fn filled<T: Pod>(size: usize) -> Vec<T> {
+pub(super) fn filled<T: Pod>(size: usize) -> Vec<T> {
     bytemuck::allocation::pod_collect_to_vec(&vec![1_u8; size])
 }

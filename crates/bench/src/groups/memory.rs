@@ -15,5 +15,5 @@ pub(super) fn cases() -> Vec<Case> {
         .try_peer("procspawn", |_| Ok(probe::round("idle-procspawn", 100)))
         .python("joblib loky", "LokyIdle", &[])
         .python("multiprocessing.Pool", "PoolIdle", &[]);
-    vec![idle.heavy()]
+    vec![idle.fresh()]
 }

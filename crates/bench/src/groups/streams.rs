@@ -5,7 +5,7 @@ use std::time::Duration;
 use parallel::{Parallel, delayed};
 use pariter::IteratorExt;
 
-use crate::case::{Aim, Case, JOBS, OURS, Unit};
+use crate::case::{Aim, Case, Context, JOBS, OURS, Unit};
 use crate::probe;
 use crate::tasks::{each, noop, repeated, spin, steps_for};
 
@@ -117,16 +117,18 @@ fn memory() -> Case {
     let mut case = Case::new("stream-memory", "Peak memory of a stream", Unit::Bytes).about(
         "The most that a process ever had in memory (VmHWM) that did nothing but stream so many tasks.",
     );
-    for (line, probe) in [(OURS, "stream-parallel"), ("pariter", "stream-pariter")] {
-        for power in [4, 5, 6, 7] {
+    for (line, probe, largest) in [
+        (OURS, "stream-parallel", 7),
+        ("pariter", "stream-pariter", 6),
+    ] {
+        for power in 4..=largest {
             let n = 10_u64.pow(power);
             let name = format!("{line}, {n} tasks");
-            case = case
-                .try_peer(name, move |_| Ok(probe::round(probe, n)))
-                .at(line, n as f64);
+            let start = move |_: &Context| Ok(probe::round(probe, n));
+            case = case.try_peer(name, start).at(line, n as f64);
         }
     }
     let few = format!("{OURS}, 1000000 tasks");
     case.aim(Aim::times(1.1, &[&few]).of(format!("{OURS}, 10000000 tasks")))
-        .heavy()
+        .fresh()
 }
