@@ -99,7 +99,10 @@ fn measure(cli: &Cli) -> Result<Report, Box<dyn Error>> {
     };
     let context = Context { python };
     let mut budget = if cli.quick {
-        Budget::QUICK
+        Budget {
+            hurry: Some(Instant::now() + HURRY),
+            ..Budget::QUICK
+        }
     } else {
         Budget::FULL
     };
@@ -115,6 +118,9 @@ fn measure(cli: &Cli) -> Result<Report, Box<dyn Error>> {
     machine.finished();
     Ok(Report { machine, groups })
 }
+
+/// After so long a quick run makes haste.
+const HURRY: Duration = Duration::from_secs(120);
 
 /// Runs the cases of a group whose name begins with `only`.
 fn play(group: Group, only: &str, context: &Context, budget: Budget) -> GroupFigures {
