@@ -217,13 +217,11 @@ mod tests {
     #[test]
     fn an_aim_may_be_an_amount() {
         let figures = figures(&[("parallel", &[2.0, 9.0, 1.0]), ("other", &[4.0])]);
-        assert!(figures.judge(&Aim::amount(2.0)).unwrap().holds());
-        assert!(!figures.judge(&Aim::amount(1.9)).unwrap().holds());
-        assert!(
-            !figures
-                .judge(&Aim::amount(3.0).of("other"))
-                .unwrap()
-                .holds()
-        );
+        let held = |aim| figures.judge(&aim).map(|verdict| verdict.held());
+        assert_eq!(held(Aim::amount(2.0)), Some(Held::Yes));
+        // Another run may well have a median of 1.
+        assert_eq!(held(Aim::amount(1.9)), Some(Held::Within));
+        assert_eq!(held(Aim::amount(0.9)), Some(Held::No));
+        assert_eq!(held(Aim::amount(3.0).of("other")), Some(Held::No));
     }
 }

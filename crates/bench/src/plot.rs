@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
+use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use crate::case::{Kind, Unit};
@@ -106,16 +107,9 @@ fn peers(group: &GroupFigures, file: &Path) -> Drawn {
         let rows = dots.iter().filter(|dot| dot.1 == place);
         let spots =
             rows.map(|&(row, _, ratio)| (ratio, SegmentValue::CenterOf(cases.len() - 1 - row)));
-        chart
-            .draw_series(spots.map(|spot| Circle::new(spot, 6, colour.filled())))?
-            .label(*name)
-            .legend(move |(x, y)| Circle::new((x + 10, y), 6, colour.filled()));
+        chart.draw_series(spots.map(|spot| Circle::new(spot, 6, colour.filled())))?;
+        legend(&root, place, name)?;
     }
-    // Beside the chart, where no dot is.
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::Coordinate((WIDTH - 440) as i32, 0))
-        .draw()?;
     root.present()?;
     Ok(())
 }
@@ -158,16 +152,19 @@ fn lines(case: &Figures, file: &Path) -> Drawn {
         let colour = Palette99::pick(place).to_rgba();
         let line = points.iter().filter(|point| point.0 == *name);
         let line = line.map(|&(_, x, y)| (x, y));
-        chart
-            .draw_series(LineSeries::new(line, colour.stroke_width(2)).point_size(4))?
-            .label(*name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(3)));
+        chart.draw_series(LineSeries::new(line, colour.stroke_width(2)).point_size(4))?;
+        legend(&root, place, name)?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::Coordinate((WIDTH - 310) as i32, 0))
-        .draw()?;
     root.present()?;
+    Ok(())
+}
+
+/// Says what a colour stands for, beside the chart.
+fn legend(root: &DrawingArea<SVGBackend<'_>, Shift>, place: usize, name: &str) -> Drawn {
+    let (x, y) = (WIDTH as i32 - 205, 24 + 20 * place as i32);
+    let colour = Palette99::pick(place).to_rgba();
+    root.draw(&Circle::new((x, y), 6, colour.filled()))?;
+    root.draw(&Text::new(name, (x + 14, y - 7), ("sans-serif", 14)))?;
     Ok(())
 }
 
