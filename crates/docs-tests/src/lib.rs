@@ -25,6 +25,7 @@ pages! {
     report: "../../../docs/src/report.md",
     choosing: "../../../docs/src/choosing.md",
     from_joblib: "../../../docs/src/from-joblib.md",
+    benchmarks: "../../../docs/src/benchmarks.md",
     writing_a_backend: "../../../docs/src/writing-a-backend.md",
     architecture: "../../../docs/src/architecture.md",
     worker_life: "../../../docs/src/worker-life.md",

@@ -60,9 +60,9 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
     Ok(steps)
 }
 
-/// The benchmarks.
+/// The library beside its peers.
 pub(crate) fn bench(options: &[&str]) -> Step {
-    Step::cargo("benchmarks", "bench -p bench").arguments(options)
+    Step::cargo("benchmarks", "run --release -p bench --").arguments(options)
 }
 
 /// Storms in which workers are killed and broken.

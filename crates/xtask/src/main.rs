@@ -14,7 +14,8 @@ usage: cargo xtask <chore>
            looks at the pages of reports in Chromium, which it installs where it can: as root, with apt-get
   fuzz     [--seconds N] feeds the library what a broken worker might send, 20 seconds
            for each of the targets unless told otherwise; needs a C++ compiler
-  bench    the benchmarks; what follows goes to `cargo bench -p bench`
+  bench    the library and its peers on the same tasks: `--quick`, `--only CASE`, `--no-python`;
+           `--help` tells more
   chaos    storms of tasks whose workers are killed and broken, for `--seconds N`, with `--seed S`;
            `--help` tells more
   docs     the reference (cargo doc) and the book (mdbook)";

@@ -1,0 +1,169 @@
+//! Threads: many small tasks, and calls of few.
+
+use std::time::Duration;
+
+use orx_parallel::{IterIntoParIter, Par};
+use parallel::{Parallel, delayed};
+use pariter::IteratorExt;
+use rayon::prelude::*;
+
+use crate::case::{Aim, Case, JOBS, OURS, Unit};
+use crate::tasks::{each, noop, repeated, spin, steps_for};
+
+const ARBITRARY: [&str; 3] = ["orx-parallel", "rayon par_bridge", "pariter"];
+const INDEXED: &str = "rayon par_iter";
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    cases.extend([0, 10, 100, 1000].map(collected));
+    cases.push(unknown_length());
+    cases.extend([2, 10, 100].map(warm_call));
+    cases
+}
+
+/// A million results in order, or so many that a round takes a tenth of a second.
+fn collected(nanos: u64) -> Case {
+    let n = if nanos < 1000 { 1_000_000 } else { 200_000 };
+    let work = Duration::from_nanos(nanos);
+    let factor = if nanos < 100 { 2.0 } else { 1.0 };
+    Case::new(
+        format!("threads-{nanos}ns"),
+        format!("Threads, tasks of {nanos} ns, collected in order"),
+        Unit::Seconds,
+    )
+    .about(format!(
+        "{n} tasks from an iterator, a call; wall time for each. `par_iter` gets a range, the others an \
+         iterator. `par_bridge` gives its results in no order. The scoped threads have half of the range each."
+    ))
+    .aim(Aim::times(1.0, &ARBITRARY))
+    .aim(Aim::times(factor, &[INDEXED]))
+    .peer(OURS, move |_| {
+        let parallel = Parallel::new(JOBS);
+        let steps = steps_for(work);
+        move || each(n, || parallel.run((0..n).map(|i| delayed(task, (i, steps)))))
+    })
+    .peer("orx-parallel", move |_| {
+        let steps = steps_for(work);
+        move || {
+            let tasks = (0..n).map(move |i| (i, steps)).iter_into_par();
+            each(n, || tasks.num_threads(JOBS).map(task).collect::<Vec<_>>())
+        }
+    })
+    .peer(INDEXED, move |_| {
+        let steps = steps_for(work);
+        let tasks = move || (0..n).into_par_iter().map(move |i| task((i, steps)));
+        move || each(n, || tasks().collect::<Vec<_>>())
+    })
+    .peer("rayon par_bridge", move |_| {
+        let steps = steps_for(work);
+        let tasks = move || (0..n).par_bridge().map(move |i| task((i, steps)));
+        move || each(n, || tasks().collect::<Vec<_>>())
+    })
+    .peer("pariter", move |_| {
+        let steps = steps_for(work);
+        // It is so much slower that fewer tell as much.
+        let n = n / 100;
+        let tasks = move || (0..n).map(move |i| (i, steps));
+        move || {
+            each(n, || {
+                let results = tasks().parallel_map_custom(|o| o.threads(JOBS), task);
+                results.collect::<Vec<_>>()
+            })
+        }
+    })
+    .peer("std scoped threads", move |_| {
+        let steps = steps_for(work);
+        move || each(n, || halves(n, steps))
+    })
+}
+
+/// A source that does not say how many it has: nobody can write results in their place at once.
+fn unknown_length() -> Case {
+    let n = 1_000_000;
+    let tasks = move || (0..n).filter(move |&i| noop(i) != n);
+    Case::new(
+        "threads-unknown-length",
+        "Threads, tasks of 0 ns, from a source of unknown length",
+        Unit::Seconds,
+    )
+    .about(format!("{n} tasks a call; wall time for each."))
+    .aim(Aim::times(1.0, &ARBITRARY))
+    .peer(OURS, move |_| {
+        let parallel = Parallel::new(JOBS);
+        move || each(n, || parallel.run(tasks().map(|i| delayed(noop, i))))
+    })
+    .peer("orx-parallel", move |_| {
+        move || {
+            let tasks = tasks().iter_into_par();
+            each(n, || tasks.num_threads(JOBS).map(noop).collect::<Vec<_>>())
+        }
+    })
+    .peer("rayon par_bridge", move |_| {
+        move || each(n, || tasks().par_bridge().map(noop).collect::<Vec<_>>())
+    })
+    .peer("pariter", move |_| {
+        let n = n / 100;
+        let tasks = move || tasks().take(n as usize);
+        move || {
+            each(n, || {
+                let results = tasks().parallel_map_custom(|o| o.threads(JOBS), noop);
+                results.collect::<Vec<_>>()
+            })
+        }
+    })
+}
+
+/// A call whose workers are there already.
+fn warm_call(n: u64) -> Case {
+    let work = Duration::from_nanos(1500);
+    let calls = 2000 / n;
+    Case::new(
+        format!("threads-warm-{n}"),
+        format!("Threads, a warm call of {n} tasks of 1.5 µs"),
+        Unit::Seconds,
+    )
+    .about(format!(
+        "{calls} calls a round, one after the other; time for each call."
+    ))
+    .aim(Aim::times(1.0, &[INDEXED]))
+    .peer(OURS, move |_| {
+        let parallel = Parallel::new(JOBS);
+        let steps = steps_for(work);
+        move || repeated(calls, || parallel.run((0..n).map(|_| delayed(spin, steps))))
+    })
+    .peer(INDEXED, move |_| {
+        let steps = steps_for(work);
+        let tasks = move || (0..n).into_par_iter().map(move |_| spin(steps));
+        move || repeated(calls, || tasks().collect::<Vec<_>>())
+    })
+    .peer("orx-parallel", move |_| {
+        let steps = steps_for(work);
+        let tasks = move || (0..n).map(move |_| steps).iter_into_par().num_threads(JOBS);
+        move || repeated(calls, || tasks().map(spin).collect::<Vec<_>>())
+    })
+    .peer("a loop, no threads", move |_| {
+        let steps = steps_for(work);
+        let tasks = move || (0..n).map(move |_| spin(steps));
+        move || repeated(calls, || tasks().collect::<Vec<_>>())
+    })
+    .yardstick()
+}
+
+/// Works, and gives back its number.
+#[inline]
+fn task((i, steps): (u64, u64)) -> u64 {
+    if steps > 0 {
+        spin(steps);
+    }
+    noop(i)
+}
+
+fn halves(n: u64, steps: u64) -> Vec<u64> {
+    let share = |range: std::ops::Range<u64>| range.map(|i| task((i, steps))).collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| share(n / 2..n));
+        let mut results = share(0..n / 2);
+        results.extend(second.join().expect("no task panics"));
+        results
+    })
+}
