@@ -11,6 +11,7 @@
 
 use std::ptr::NonNull;
 
+use super::laps;
 use super::value::{Value, decode, encode};
 use crate::error::Failure;
 
@@ -40,7 +41,10 @@ where
     const { assert_captureless::<F>() };
     |argument, result| {
         let argument: A = decode(argument)?;
-        encode(&out_of_nothing::<F>()(argument), result)
+        laps::decoded();
+        let value = out_of_nothing::<F>()(argument);
+        laps::returned();
+        encode(&value, result)
     }
 }
 

@@ -4,6 +4,7 @@
 mod bulk;
 pub(crate) mod frame;
 mod identity;
+pub(crate) mod laps;
 mod strict;
 mod value;
 

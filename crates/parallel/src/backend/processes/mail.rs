@@ -7,6 +7,7 @@ use super::process::Process;
 use super::ring::Corrupt;
 use crate::delayed::Portable;
 use crate::error::Failure;
+use crate::observe::Stretch;
 use crate::wire::frame::{At, Garbled, HEADER, Header, Kind, MAX_PAYLOAD, split_answer};
 use crate::{panics, wire};
 
@@ -35,6 +36,16 @@ impl From<Corrupt> for Useless {
 impl From<Garbled> for Useless {
     fn from(_: Garbled) -> Self {
         Self::Mad
+    }
+}
+
+/// When something was done, if anybody wants to know.
+fn timed<R>(watched: bool, f: impl FnOnce() -> R) -> (R, Option<Stretch>) {
+    if watched {
+        let (result, stretch) = Stretch::of(f);
+        (result, Some(stretch))
+    } else {
+        (f(), None)
     }
 }
 
@@ -89,7 +100,7 @@ where
                 attempt: 1 + queued.history.len() as u32,
                 all_or_nothing: self.work.stops_at_failure()
                     && !self.limits.retries_panic(&queued.history),
-                watched: self.work.watching().is_some(),
+                watched: self.watches,
             };
             if self.told != Some(at) {
                 let header = Header {
@@ -103,9 +114,11 @@ where
             }
             let begin = outbox.len();
             outbox.extend([0; HEADER]);
-            let encoded = panics::catch(|| {
-                let entry = queued.task.entry_point();
-                queued.task.encode(outbox).map(|()| entry)
+            let (encoded, stretch) = timed(self.watches, || {
+                panics::catch(|| {
+                    let entry = queued.task.entry_point();
+                    queued.task.encode(outbox).map(|()| entry)
+                })
             });
             let payload = outbox.len() - begin - HEADER;
             let not_sent = |message: String| Failure::Encode {
@@ -132,6 +145,7 @@ where
                             word,
                         };
                         outbox[begin..begin + HEADER].copy_from_slice(&header.to_bytes());
+                        self.queue[self.sent].encoded = stretch;
                         self.sent += 1;
                         self.told = Some(at.next());
                         continue;
@@ -170,8 +184,12 @@ where
                     let failure = wire::decode(process.inbox.payload(range));
                     return Err(failure.map_or(Useless::Mad, Useless::Unfit));
                 }
-                Kind::Ran if self.work.watching().is_some() => {
+                Kind::Ran if self.watches => {
                     self.note_time(header.word, process.inbox.payload(range))?;
+                    continue;
+                }
+                Kind::Told if self.crew.contract.setup.tracing.is_some() => {
+                    self.note_told(process.inbox.payload(range))?;
                     continue;
                 }
                 _ => {}
@@ -191,11 +209,19 @@ where
 
     /// Takes in what came of the first task in the queue.
     fn outcome(&mut self, kind: Kind, run_time: Duration, payload: &[u8]) -> Result<(), Useless> {
-        let decoded = match kind {
-            Kind::Done => panics::catch(|| T::decode(payload)).unwrap_or_else(|p| Err(p.of_task())),
-            Kind::Failed => Err(wire::decode::<Failure>(payload).map_err(|_| Useless::Mad)?),
-            _ => return Err(Useless::Mad),
+        let decode = || match kind {
+            Kind::Done => {
+                Ok(panics::catch(|| T::decode(payload)).unwrap_or_else(|p| Err(p.of_task())))
+            }
+            Kind::Failed => match wire::decode::<Failure>(payload) {
+                Ok(failure) => Ok(Err(failure)),
+                Err(_) => Err(Useless::Mad),
+            },
+            _ => Err(Useless::Mad),
         };
+        let (decoded, stretch) = timed(self.watches, decode);
+        let decoded = decoded?;
+        self.watched.decoded = stretch;
         let queued = self.remove(0).ok_or(Useless::Mad)?;
         self.received += 1;
         self.of_batch += 1;
@@ -208,9 +234,10 @@ where
         match decoded {
             Err(failure) => self.started_and_failed(queued, failure),
             Ok(value) => {
-                if self.work.watching().is_some() {
+                if self.watches {
                     let attempt = 1 + queued.history.len() as u32;
-                    let ran = self.ran(queued.index, attempt, queued.taken);
+                    let ran = self.ran(&queued, attempt);
+                    drop(self.watched.end(queued.index, attempt));
                     if let Some(watching) = self.work.watching() {
                         watching.finished(queued.index, ran, None);
                     }

@@ -6,13 +6,14 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, Signal, kill_current_process_group, setrlimit};
 
+use super::aside::Times;
 use super::hello::{Hello, MARK, Terms};
 use super::image::Image;
 use super::link::{Link, Side};
@@ -20,11 +21,13 @@ use super::memory::{Memory, clock};
 use super::output::Marker;
 use super::revoked::Revoked;
 use super::ring::{Corrupt, DATA, SPACE};
+use super::spans::{self, Gathered};
 use super::start;
 use crate::batch_end::Batches;
 use crate::context::Inherited;
 use crate::current::Here;
 use crate::error::Failure;
+use crate::observe::spans::SpanSink;
 use crate::wire::frame::{At, HEADER, Header, Inbox, Kind, MAX_PAYLOAD, answer};
 use crate::{context, panics, wire};
 
@@ -115,7 +118,7 @@ fn flush() {
 }
 
 /// Why a worker ends without having been asked to.
-enum End {
+pub(super) enum End {
     /// The connection is lost or makes no sense.
     Lost,
     /// Its initializer failed, which the parent has been told.
@@ -128,12 +131,14 @@ impl From<Corrupt> for End {
     }
 }
 
-struct Worker {
+pub(super) struct Worker {
     link: Link,
     memory: Arc<Memory>,
     tell: Arc<OwnedFd>,
-    terms: Terms,
+    pub(super) terms: Terms,
     marker: Option<Marker>,
+    /// What its tasks tell `tracing`, if that is wanted.
+    pub(super) told: Option<Arc<Gathered>>,
     /// The task that comes next.
     next: At,
     here: Here,
@@ -144,7 +149,7 @@ struct Worker {
     image: &'static Image,
     inbox: Inbox,
     /// The frame that is being made.
-    frame: Vec<u8>,
+    pub(super) frame: Vec<u8>,
     /// The number of the next answer.
     answers: u16,
     /// When the first task of this batch started, put off by the time since in which it waited.
@@ -166,7 +171,9 @@ impl Worker {
             tell: Arc::clone(&tell),
             generation,
         };
-        let here = Here::enter(terms.worker, Arc::new(revoked));
+        let told = spans::gathered(terms.tracing);
+        let sink = told.clone().map(|told| told as Arc<dyn SpanSink>);
+        let here = Here::enter(terms.worker, Arc::new(revoked), sink);
         let next = At {
             index: 0,
             attempt: 1,
@@ -179,6 +186,7 @@ impl Worker {
             tell,
             terms,
             marker,
+            told,
             next,
             here,
             generation,
@@ -260,15 +268,18 @@ impl Worker {
                 tell: Arc::clone(&self.tell),
                 generation: task.generation,
             };
-            self.here.renew(self.terms.worker, Arc::new(revoked));
+            self.here.renew(Arc::new(revoked));
         }
+        self.listen(at);
         self.here.task(at.index, at.attempt);
-        let began = at.watched.then(clock);
-        let kind = self.run_task(task.word, argument);
+        let (kind, times) = if at.watched {
+            let (kind, times) = Times::of(|| self.run_task(task.word, argument));
+            (kind, Some(times))
+        } else {
+            (self.run_task(task.word, argument), None)
+        };
         self.here.between_tasks();
-        if let Some(began) = began {
-            self.tell_time(task.generation, began)?;
-        }
+        self.tell_aside(task.generation, times)?;
         self.all_failed |= kind == Kind::Failed && at.all_or_nothing;
         if self.marker.is_some() {
             // What is printed without a line feed has its task too.
@@ -294,25 +305,6 @@ impl Worker {
             self.link.announce();
         }
         Ok(())
-    }
-
-    /// Tells when a task began that has just ended.
-    fn tell_time(&mut self, generation: u16, began: Duration) -> Result<(), End> {
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let run_time = nanos(clock().saturating_sub(began)).to_le_bytes();
-        let header = Header {
-            kind: Kind::Ran,
-            generation,
-            payload: run_time.len(),
-            word: nanos(began),
-        };
-        // The frame of the task itself is made already.
-        let answer = std::mem::take(&mut self.frame);
-        self.frame.extend([0; HEADER]);
-        self.frame.extend(run_time);
-        let sent = self.send(header);
-        self.frame = answer;
-        sent
     }
 
     /// What the tasks left to do is done, and what they printed is out, before their call returns.
@@ -355,7 +347,7 @@ impl Worker {
     }
 
     /// Sends the frame that was made, with this header.
-    fn send(&mut self, header: Header) -> Result<(), End> {
+    pub(super) fn send(&mut self, header: Header) -> Result<(), End> {
         self.frame[..HEADER].copy_from_slice(&header.to_bytes());
         let mut sent = 0;
         while sent < self.frame.len() {

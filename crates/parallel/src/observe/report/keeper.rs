@@ -182,6 +182,9 @@ fn note(call: &mut Call, event: &Event, label: Option<String>, names: &Names) {
             call.running.clear();
             call.ended = Some(*totals);
         }
-        Event::RunStarted { .. } | Event::Lost { .. } => {}
+        Event::RunStarted { .. }
+        | Event::Lost { .. }
+        | Event::Carried { .. }
+        | Event::Span { .. } => {}
     }
 }

@@ -167,7 +167,10 @@ impl Writer {
                 self.keep(closed);
             }
             // These belong to no call, or begin one.
-            Event::RunStarted { .. } | Event::Lost { .. } => {}
+            Event::RunStarted { .. }
+            | Event::Lost { .. }
+            | Event::Carried { .. }
+            | Event::Span { .. } => {}
         }
     }
 
