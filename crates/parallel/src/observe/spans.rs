@@ -47,6 +47,20 @@ pub(crate) struct Record {
 /// Names and values.
 pub(crate) type Fields = Vec<(String, String)>;
 
+/// What a span is called where it is shown: its name, and the values of its fields.
+pub(crate) fn label(name: &str, fields: &[(String, String)]) -> String {
+    let values = fields.iter().map(|(_, value)| value.as_str());
+    let words: Vec<_> = std::iter::once(name).chain(values).collect();
+    let label = words.join(" ");
+    match label.char_indices().nth(LONGEST_LABEL) {
+        Some((end, _)) => format!("{}…", &label[..end]),
+        None => label,
+    }
+}
+
+/// Where a span is shown there is no room for more characters.
+const LONGEST_LABEL: usize = 100;
+
 impl Record {
     pub(crate) fn into_event(self, run: u64, task: TaskPlace) -> Event {
         Event::Span {
