@@ -165,9 +165,15 @@ function drawParts(pen, parts, xOf, from, to, top) {
     pen.globalAlpha = 0.85;
     pen.fillRect(x, top + 1, Math.max(1, end - x - 0.5), PART_HEIGHT - 2);
     pen.globalAlpha = 1;
-    if (end - x > 24) writeInside(pen, run.partLabels[parts.label[i]] ?? "", x, top, end - x, PART_HEIGHT - 2);
+    if (end - x > 24) writeInside(pen, shortest(run.partLabels[parts.label[i]] ?? "", end - x), x, top, end - x, PART_HEIGHT - 2);
   }
 }
+
+// What a part is called, or where there is no room, the values of its fields.
+const shortest = (label, wide) => (label.length > roomIn(wide) ? label.slice(label.indexOf(" ") + 1) : label);
+
+// So many letters fit.
+const roomIn = (wide) => Math.floor((wide - 8) / 6);
 
 // Failures are told apart by more than a colour.
 function hatch(pen, x, top, wide, tall) {
@@ -186,9 +192,7 @@ function hatch(pen, x, top, wide, tall) {
 }
 
 function writeInside(pen, text, x, top, wide, tall) {
-  const room = Math.floor((wide - 8) / 6);
-  // What stands behind a first word tells more.
-  if (text.length > room && text.includes(" ") && text.length - text.indexOf(" ") - 1 <= room) text = text.slice(text.indexOf(" ") + 1);
+  const room = roomIn(wide);
   const shown = text.length > room ? (room > 3 ? `${text.slice(0, room - 1)}…` : "") : text;
   pen.fillStyle = "#fff";
   pen.fillText(shown, x + 4, top + tall / 2 + 1, Math.max(1, wide - 6));
