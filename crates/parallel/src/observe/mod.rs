@@ -8,6 +8,7 @@ mod event;
 mod progress;
 #[cfg(feature = "report")]
 mod report;
+mod screen;
 pub(crate) mod spans;
 mod tally;
 mod trace;
