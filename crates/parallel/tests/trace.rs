@@ -241,7 +241,7 @@ fn deaths_and_retries_are_drawn() {
 fn the_way_to_a_worker_and_back_and_the_parts_of_a_task_are_drawn() {
     fn two_parts(text: String) -> String {
         let _around = tracing::info_span!("dish", name = "Pizza").entered();
-        tracing::info_span!("cook").in_scope(|| std::thread::yield_now());
+        tracing::info_span!("cook").in_scope(std::thread::yield_now);
         text
     }
     let file = TempFile::new("ways");
