@@ -21,6 +21,7 @@
 //! | [`watched`] | what it tells of them, if anybody wants to know |
 //! | [`worker`] | the worker's side |
 //! | [`aside`] | what it tells of tasks beside their answers |
+//! | [`reply`] | what it sends |
 //! | [`output`], [`lines`] | what it prints |
 //! | [`spans`] | what its tasks tell `tracing` |
 //! | [`idle`] | workers between calls |
@@ -43,6 +44,7 @@ mod memory;
 mod oom;
 mod output;
 mod process;
+mod reply;
 mod revoked;
 mod ring;
 mod spans;
