@@ -1,11 +1,13 @@
 //! Where a task is: [`current`].
 //!
-//! A lane says once which worker it is and how one sees that nobody wants its results any more; before
-//! each task it notes which one that is, which costs a store.
+//! A lane says once which worker it is, how one sees that nobody wants its results any more, and who wants
+//! to know of spans; before each task it notes which one that is, which costs a store.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
+
+use crate::observe::spans::{SpanSink, TaskPlace};
 
 /// Whether nobody wants the results any more.
 pub(crate) trait Stop: Send + Sync {
@@ -19,6 +21,8 @@ pub(crate) trait Stop: Send + Sync {
 struct Place {
     worker: usize,
     stop: Arc<dyn Stop>,
+    /// If anybody wants to know of the spans that the tasks open.
+    spans: Option<Arc<dyn SpanSink>>,
 }
 
 thread_local! {
@@ -55,6 +59,23 @@ pub fn current() -> Option<Current> {
             worker: place.worker,
             stop: Arc::clone(&place.stop),
         })
+    })
+}
+
+/// The task that runs on this thread, and who wants to know of its spans; `None` if nobody does.
+pub(crate) fn watched_task() -> Option<(TaskPlace, Arc<dyn SpanSink>)> {
+    let (index, attempt) = TASK.get();
+    if (index, attempt) == NO_TASK {
+        return None;
+    }
+    PLACE.with_borrow(|place| {
+        let place = place.as_ref()?;
+        let task = TaskPlace {
+            index,
+            attempt,
+            worker: place.worker,
+        };
+        Some((task, Arc::clone(place.spans.as_ref()?)))
     })
 }
 
@@ -154,16 +175,29 @@ pub(crate) struct Here {
 }
 
 impl Here {
-    pub(crate) fn enter(worker: usize, stop: Arc<dyn Stop>) -> Self {
-        let place = PLACE.replace(Some(Place { worker, stop }));
+    pub(crate) fn enter(
+        worker: usize,
+        stop: Arc<dyn Stop>,
+        spans: Option<Arc<dyn SpanSink>>,
+    ) -> Self {
+        let place = PLACE.replace(Some(Place {
+            worker,
+            stop,
+            spans,
+        }));
         Self {
             outer: (place, TASK.replace(NO_TASK)),
         }
     }
 
     /// Another call's tasks come next.
-    pub(crate) fn renew(&self, worker: usize, stop: Arc<dyn Stop>) {
-        PLACE.set(Some(Place { worker, stop }));
+    #[cfg(target_os = "linux")]
+    pub(crate) fn renew(&self, stop: Arc<dyn Stop>) {
+        PLACE.with_borrow_mut(|place| {
+            if let Some(place) = place {
+                place.stop = stop;
+            }
+        });
     }
 
     /// The task that runs from now on. Attempts count from 1.

@@ -94,7 +94,7 @@ fn frame_at(bytes: &[u8]) -> Result<Option<(Header, Range<usize>)>, Garbled> {
     };
     let known = match bytes_of_header[0] {
         8 => whole_numbers(),
-        kind => matches!(kind, 1..=7 | 17..=21),
+        kind => matches!(kind, 1..=7 | 17..=22),
     };
     assert_eq!(header.is_ok(), known, "{header:?}");
     let header = header?;
@@ -111,6 +111,12 @@ pub fn failure(data: &[u8]) {
         assert!(!format!("{failure:?}").is_empty());
     }
     check::<Failure>(data);
+}
+
+/// What a task told `tracing`, as a worker passes it on.
+#[cfg(target_os = "linux")]
+pub fn told(data: &[u8]) {
+    crate::backend::hostile_told(data);
 }
 
 /// A result: its type, by number, and its bytes.

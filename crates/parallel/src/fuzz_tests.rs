@@ -16,6 +16,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("frames", frames),
     ("failure", failure),
     ("values", values),
+    #[cfg(target_os = "linux")]
+    ("told", told),
 ];
 
 #[test]

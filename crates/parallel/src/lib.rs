@@ -53,7 +53,7 @@ pub use crate::jobs::{NJobs, cpu_share};
 pub use crate::observe::Progress;
 #[cfg(feature = "report")]
 pub use crate::observe::Report;
-pub use crate::observe::{Event, Observer, OutputStream, Totals, Trace};
+pub use crate::observe::{Event, Observer, OutputStream, SpanLayer, Stretch, Totals, Trace};
 pub use crate::parallel::{Handle, Iter, IterUnordered, Parallel, TryError, wait_first};
 #[cfg(feature = "stream")]
 pub use crate::parallel::{IterStream, IterUnorderedStream};

@@ -347,6 +347,7 @@ impl<B> Parallel<B> {
     {
         let mut plan = self.plan_for(self.effective_n_jobs()?, on_failure);
         plan.batch_time = self.backend.batch_time();
+        plan.backend = std::any::type_name::<B>();
         Ok(plan)
     }
 
@@ -360,6 +361,7 @@ impl<B> Parallel<B> {
             cancel_token: self.cancel_token.clone(),
             worker: None,
             telling: self.observers.telling(),
+            backend: "",
         }
     }
 }

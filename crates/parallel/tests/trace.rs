@@ -54,6 +54,7 @@ impl Events {
     /// The format's rules, and that no two tasks are drawn over each other.
     fn check(&self) {
         let mut blocks: BTreeMap<Row, Vec<(i64, i64)>> = BTreeMap::new();
+        let mut parts: BTreeMap<Row, Vec<(i64, i64)>> = BTreeMap::new();
         let mut open = BTreeSet::new();
         let mut named = BTreeSet::new();
         let mut drawn = BTreeSet::new();
@@ -72,7 +73,12 @@ impl Events {
                     let start = nanoseconds(&event["ts"]);
                     let time = nanoseconds(&event["dur"]);
                     assert!(time >= 0, "{event}");
-                    blocks.entry(row).or_default().push((start, start + time));
+                    let parts = if event["cat"] == "span" {
+                        &mut parts
+                    } else {
+                        &mut blocks
+                    };
+                    parts.entry(row).or_default().push((start, start + time));
                     drawn.insert(row);
                 }
                 "i" => assert!(
@@ -80,6 +86,9 @@ impl Events {
                     "{event}"
                 ),
                 "C" => assert!(args["tasks"].is_u64(), "{event}"),
+                "M" if event["name"] == "thread_sort_index" => {
+                    assert!(args["sort_index"].is_u64(), "{event}");
+                }
                 "M" => {
                     assert!(args["name"].is_string(), "{event}");
                     if event["name"] == "thread_name" {
@@ -106,6 +115,12 @@ impl Events {
             blocks.sort_unstable();
             let apart = |two: &[(i64, i64)]| two[0].1 <= two[1].0;
             assert!(blocks.windows(2).all(apart), "{blocks:?}");
+        }
+        for (row, parts) in parts {
+            for part in parts {
+                let within = |block: &(i64, i64)| block.0 <= part.0 && part.1 <= block.1;
+                assert!(blocks[&row].iter().any(within), "{part:?}");
+            }
         }
     }
 }
@@ -183,7 +198,8 @@ fn deaths_and_retries_are_drawn() {
     assert_eq!(died[0]["ph"], "i");
     assert!(died[0]["args"]["how"].as_str().unwrap().contains("SIGABRT"));
     assert_eq!(events.named("retry of task 3").len(), 1);
-    assert_eq!(events.phase("X").count(), 7);
+    let tasks = events.phase("X").filter(|block| block["cat"] == "task");
+    assert_eq!(tasks.count(), 7);
     let attempts = events.named("task 3");
     let attempt = |number: u64| {
         let mut of = attempts
@@ -219,6 +235,60 @@ fn deaths_and_retries_are_drawn() {
             .iter()
             .any(|line| line["args"]["text"] == "5 begins" && line["args"]["index"] == 5)
     );
+}
+
+#[test]
+fn the_way_to_a_worker_and_back_and_the_parts_of_a_task_are_drawn() {
+    fn two_parts(text: String) -> String {
+        let _around = tracing::info_span!("dish", name = "Pizza").entered();
+        tracing::info_span!("cook").in_scope(std::thread::yield_now);
+        text
+    }
+    let file = TempFile::new("ways");
+    let parallel = Parallel::new(1)
+        .batch_size(2)
+        .backend(Processes::new().tracing(tracing::Level::INFO))
+        .observer(Trace::chrome(&file.0).unwrap());
+    parallel
+        .map(two_parts, vec!["x".repeat(100_000); 3])
+        .unwrap();
+    let events = file.read();
+    let ends = |block: &Value| nanoseconds(&block["ts"]) + nanoseconds(&block["dur"]);
+    for index in 0..3 {
+        let [task] = events.named(&format!("task {index}"))[..] else {
+            panic!("task {index} is drawn once")
+        };
+        // In the parent, and in the worker.
+        let [encoded, encoded_there] = events.named(&format!("encode task {index}"))[..] else {
+            panic!("its argument and its result were encoded")
+        };
+        let [decoded, decoded_there] = events.named(&format!("decode task {index}"))[..] else {
+            panic!("its argument and its result were decoded")
+        };
+        for (here, there) in [(encoded, encoded_there), (decoded, decoded_there)] {
+            assert!(nanoseconds(&here["dur"]) > 0, "{here}");
+            assert!(nanoseconds(&there["dur"]) > 0, "{there}");
+            assert_eq!(there["tid"], task["tid"]);
+            assert_ne!(here["tid"], task["tid"]);
+        }
+        for order in [
+            &[decoded_there, task, encoded_there][..],
+            &[encoded, decoded],
+        ] {
+            let ends_before = |two: &[&Value]| ends(two[0]) <= nanoseconds(&two[1]["ts"]);
+            assert!(order.windows(2).all(ends_before), "{order:#?}");
+        }
+    }
+    let dishes = events.named("dish Pizza");
+    assert_eq!(dishes.len(), 3);
+    assert_eq!(
+        (
+            dishes[0]["cat"].as_str(),
+            dishes[0]["args"]["name"].as_str()
+        ),
+        (Some("span"), Some("Pizza"))
+    );
+    assert_eq!(events.named("cook").len(), 3);
 }
 
 #[test]

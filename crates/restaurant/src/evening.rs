@@ -22,9 +22,7 @@ use crate::{Refusal, complain, no_cooks};
 pub(crate) fn serve(evening: &Evening) -> Result<ExitCode, Refusal> {
     let (menu, faults) = menu(evening.menu.as_deref())?;
     let guests = Guests::invite(evening, &menu)?;
-    let onlookers = Onlookers::invite(evening)?;
-    let trace = evening.trace.as_ref().map(Trace::chrome).transpose();
-    let trace = trace.map_err(|error| error.to_string())?;
+    let mut onlookers = Onlookers::invite(evening)?;
     let kitchen = Kitchen {
         telling: telling(evening),
         cook_time: evening.cook_time,
@@ -40,16 +38,14 @@ pub(crate) fn serve(evening: &Evening) -> Result<ExitCode, Refusal> {
         .orders
         .filter_map(|order| order.map_err(|fault| found(&fault)).ok());
     let orders = onlookers.note(orders);
-    let mut cooks = Parallel::new(evening.cooks.number)
+    let processes = onlookers.processes();
+    let cooks = Parallel::new(evening.cooks.number)
         .batch_size(guests.batch_size)
         .verbose(evening.verbose)
         .progress(evening.progress);
-    if let Some(trace) = &trace {
-        cooks = cooks.observer(trace.clone());
-    }
     let cooks = onlookers.watch(cooks);
-    let service = cook(cooks, evening.backend, &kitchen, orders).map_err(no_cooks)?;
-    if let Some(Err(error)) = trace.map(|trace| trace.flush()) {
+    let service = cook(cooks, evening.backend, processes, &kitchen, orders).map_err(no_cooks)?;
+    if let Some(Err(error)) = onlookers.trace().map(Trace::flush) {
         found(&error);
     }
     for spoiled in &service.spoiled {
@@ -94,6 +90,7 @@ fn telling(evening: &Evening) -> Telling {
 fn cook(
     cooks: Parallel,
     place: Place,
+    processes: Processes,
     kitchen: &Kitchen,
     orders: impl Iterator<Item = Order> + Send,
 ) -> Result<Service, Error> {
@@ -107,7 +104,7 @@ fn cook(
             Service::run(&cooks, kitchen, prepare_dish, orders)
         }
         Place::Processes => {
-            let cooks = cooks.backend(Processes::new());
+            let cooks = cooks.backend(processes);
             Service::run(&cooks, kitchen, prepare_dish, orders)
         }
     }

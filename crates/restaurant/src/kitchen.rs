@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use tracing::debug_span;
 
 use crate::menu::Dish;
 use crate::order::Order;
@@ -93,7 +94,8 @@ pub fn cook<'t>(
 ) -> impl Iterator<Item = String> {
     dish_ingredients.map(move |ing| {
         slip.say(format_args!("Cooking ingredient {ing}..."));
-        oven::heat(cook_time);
+        // Whoever looks on sees it as a part of the dish.
+        debug_span!("cook", ingredient = ing).in_scope(|| oven::heat(cook_time));
         format!("Cooked {ing}")
     })
 }

@@ -1,11 +1,13 @@
-//! Those who want to see the kitchen at work: a report in a file, a page for a browser.
+//! Those who want to see the kitchen at work: a report in a file, a page for a browser, a trace.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use parallel::{Parallel, Report};
+use parallel::{Parallel, Processes, Report, SpanLayer, Trace};
 use restaurant::menu::Dish;
 use restaurant::order::Order;
+use tracing::Level;
+use tracing_subscriber::prelude::*;
 
 use crate::cli::Evening;
 use crate::{Refusal, complain};
@@ -31,6 +33,7 @@ impl OrderBook {
 /// All that look on, of which there may be none.
 pub(crate) struct Onlookers {
     reports: Vec<Report>,
+    trace: Option<Trace>,
     book: OrderBook,
 }
 
@@ -50,6 +53,12 @@ impl Onlookers {
             }
             reports.push(report);
         }
+        let trace = evening.trace.as_ref().map(Trace::chrome).transpose();
+        let trace = trace.map_err(|error| error.to_string())?;
+        if trace.is_some() || !reports.is_empty() {
+            // They see what becomes of each ingredient, too.
+            tracing_subscriber::registry().with(SpanLayer::new()).init();
+        }
         let in_kitchen_terms = |report: Report| {
             let book = book.clone();
             report
@@ -59,8 +68,23 @@ impl Onlookers {
         };
         Ok(Self {
             reports: reports.into_iter().map(in_kitchen_terms).collect(),
+            trace,
             book,
         })
+    }
+
+    /// Worker processes in which they see as much as here.
+    pub(crate) fn processes(&self) -> Processes {
+        if self.trace.is_some() || !self.reports.is_empty() {
+            Processes::new().tracing(Level::DEBUG)
+        } else {
+            Processes::new()
+        }
+    }
+
+    /// The trace, if there is one.
+    pub(crate) fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
     }
 
     /// The orders, noted down for the reports if there are any.
@@ -77,8 +101,12 @@ impl Onlookers {
     }
 
     /// Shows them these cooks.
-    pub(crate) fn watch(self, cooks: Parallel) -> Parallel {
-        self.reports.into_iter().fold(cooks, Parallel::observer)
+    pub(crate) fn watch(&mut self, cooks: Parallel) -> Parallel {
+        let cooks = self.reports.drain(..).fold(cooks, Parallel::observer);
+        match &self.trace {
+            Some(trace) => cooks.observer(trace.clone()),
+            None => cooks,
+        }
     }
 }
 

@@ -130,12 +130,13 @@ fn what_the_cooks_did_is_written_down() {
         run(&args, "", 0);
         let trace = std::fs::read_to_string(&file.0).unwrap();
         let trace: serde_json::Value = serde_json::from_str(&trace).unwrap();
-        let dishes = trace
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|event| event["ph"] == "X");
-        assert_eq!(dishes.count(), 7, "{trace}");
+        let blocks = |kind: &str| {
+            let of_kind = |event: &&serde_json::Value| event["ph"] == "X" && event["cat"] == kind;
+            trace.as_array().unwrap().iter().filter(of_kind).count()
+        };
+        assert_eq!(blocks("task"), 7, "{trace}");
+        // Each dish of the menu has five ingredients or six.
+        assert!((35..=42).contains(&blocks("span")), "{trace}");
     }
     let output = run(&["--trace", "/nowhere/trace.json"], "", 2);
     assert_eq!(
@@ -237,7 +238,13 @@ fn a_report_shows_the_cooks_and_their_dishes() {
         let output = run(&[&args[..], &report].concat(), "", 0);
         assert!(output.stderr.is_empty());
         let page = std::fs::read_to_string(&path).unwrap();
-        for word in ["The kitchen", "Cook 1", "Pizza", "\"finished\":30,"] {
+        for word in [
+            "The kitchen",
+            "Cook 1",
+            "Pizza",
+            "cook Flour",
+            "\"finished\":30,",
+        ] {
             assert!(page.contains(word), "{backend}: {word}");
         }
         std::fs::remove_file(&path).unwrap();

@@ -1,6 +1,7 @@
 //! What each chore consists of.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::step::{Step, root};
 
@@ -70,14 +71,13 @@ pub(crate) fn chaos(options: &[&str]) -> Step {
     Step::cargo("chaos", "run --release -p chaos --").arguments(options)
 }
 
-/// The pages, in a real browser. Brings one where it can.
+/// The pages, in a real browser. Brings one where it may: as root, or where `sudo` asks for no password.
 pub(crate) fn test_browser() -> Vec<Step> {
-    const HOW: &str = "install Chromium by hand, then repeat";
     let mut steps = Vec::new();
     if !BROWSERS.iter().any(|name| is_installed(name)) {
-        steps.push(Step::new("package lists", "apt-get", "update").if_missing(HOW));
-        let install = "install --yes --no-install-recommends chromium fonts-dejavu-core";
-        steps.push(Step::new("Chromium", "apt-get", install).if_missing(HOW));
+        steps.push(install("package lists", "update"));
+        let packages = "install --yes --no-install-recommends chromium fonts-dejavu-core";
+        steps.push(install("Chromium", packages));
     }
     steps.push(
         Step::cargo(
@@ -87,6 +87,29 @@ pub(crate) fn test_browser() -> Vec<Step> {
         .must_run_tests(),
     );
     steps
+}
+
+/// A step of Debian's package manager, which gives up when a server does not answer.
+fn install(name: &str, arguments: &str) -> Step {
+    const HOW: &str = "there is no Chromium, and this chore cannot install it (it takes Debian's apt-get, and \
+                       the right to use it): install one as chromium, chromium-browser or google-chrome, \
+                       then repeat";
+    let sudo = if is_root() || !is_installed("sudo") {
+        ""
+    } else {
+        "sudo --non-interactive "
+    };
+    let options = "-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3";
+    let command =
+        format!("900 {sudo}env DEBIAN_FRONTEND=noninteractive apt-get {options} {arguments}");
+    Step::new(name, "timeout", &command)
+        .if_missing(HOW)
+        .if_failed(HOW)
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }
 
 /// As Debian and others call Chromium.

@@ -11,7 +11,8 @@ usage: cargo xtask <chore>
 
   test     everything that must hold before a change is accepted
   test-browser
-           looks at the pages of reports in Chromium, which it installs where it can: as root, with apt-get
+           looks at the pages of reports in Chromium, which it installs where it may: with apt-get, as root or by
+           sudo
   fuzz     [--seconds N] feeds the library what a broken worker might send, 20 seconds
            for each of the targets unless told otherwise; needs a C++ compiler
   bench    the library and its peers on the same tasks: `--quick`, `--only CASE`, `--no-python`;

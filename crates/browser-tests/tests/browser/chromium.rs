@@ -2,11 +2,16 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 /// As Debian and others call it.
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+/// On a busy machine it takes some seconds to say where it listens.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Chromium {
     process: Child,
@@ -24,18 +29,22 @@ impl Chromium {
             .expect("there is no Chromium: `apt-get install chromium` brings it, and so does `cargo xtask test-browser`, as root");
         // It says where it listens, and then much more, which has to go somewhere.
         let mut said = BufReader::new(process.stderr.take().unwrap());
-        let mut line = String::new();
-        let address = loop {
-            line.clear();
-            assert!(
-                said.read_line(&mut line).unwrap() > 0,
-                "Chromium did not start"
-            );
-            if let Some(address) = line.strip_prefix("DevTools listening on ws://") {
-                break address.split('/').next().unwrap().to_owned();
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while said.read_line(&mut line).is_ok_and(|read| read > 0) {
+                if let Some(address) = line.strip_prefix("DevTools listening on ws://") {
+                    let _ = tell.send(address.split('/').next().unwrap().to_owned());
+                }
+                line.clear();
             }
-        };
-        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        });
+        // The other end is closed if it ends.
+        let address = told.recv_timeout(PATIENCE).unwrap_or_else(|why| {
+            let _ = process.kill();
+            let _ = process.wait();
+            panic!("Chromium did not start: {why}")
+        });
         Self {
             process,
             address,

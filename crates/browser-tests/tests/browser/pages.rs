@@ -101,6 +101,84 @@ fn the_task_under_the_pointer_is_shown() {
 }
 
 #[test]
+fn parts_of_a_task_are_blocks_below_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.html");
+    let report = Report::html(&path).unwrap();
+    let (run, worker, attempt) = (1, 0, 1);
+    let begun = Event::RunStarted {
+        run,
+        tasks: Some(2),
+        n_jobs: 1,
+    };
+    report.event(&begun);
+    let (origin, step) = (Instant::now(), Duration::from_millis(10));
+    for index in 0..2_u32 {
+        // Told as they end: what lies within is told first.
+        for (name, depth, from, steps) in [("boil", 1, 0, 1), ("cook", 0, 0, 2), ("serve", 0, 2, 1)]
+        {
+            report.event(&Event::Span {
+                run,
+                index: index as usize,
+                attempt,
+                worker,
+                name: name.to_owned(),
+                fields: vec![("what".to_owned(), NASTY.to_owned())],
+                depth,
+                started: origin + step * (4 * index + from),
+                run_time: step * steps,
+            });
+        }
+        report.event(&Event::TaskFinished {
+            run,
+            index: index as usize,
+            attempt,
+            worker,
+            started: origin + step * 4 * index,
+            run_time: step * 3,
+            wait_time: Duration::ZERO,
+            failure: None,
+        });
+    }
+    let totals = Totals::default();
+    report.event(&Event::RunFinished { run, totals });
+
+    let mut tab = Tab::open(&url(&path));
+    tab.drawn();
+    assert_eq!(tab.number("run.partsDrawn"), 6.0);
+    // Below the first task there are two rows: of what lies in it, and of what lies in that. Where there is
+    // nothing is the colour of the lane, as at the end of the lane.
+    let mut drawn = |share: f64, row: f64| {
+        let color = |share: f64| {
+            format!(
+                "canvas.getContext('2d').getImageData((layout.left + layout.width * {share}) * devicePixelRatio,
+                    (AXIS + 28 + PART_HEIGHT * {row} + 2) * devicePixelRatio, 1, 1).data.join()"
+            )
+        };
+        let lane = tab.value(&color(0.5));
+        tab.value(&color(share)) != lane
+    };
+    let rows = [0.0, 1.0].map(|row| [0.1, 0.2, 0.36].map(|share| drawn(share, row)));
+    assert_eq!(rows, [[true, true, true], [true, false, false]]);
+    let (x, y) = place_of(&mut tab, 0, 0);
+    tab.mouse("mouseMoved", x, y, json!({}));
+    tab.wait_for("!tip.hidden");
+    let tip = tab.text("#tip");
+    assert!(tip.contains(&format!("cook {}", &NASTY[..20])), "{tip}");
+    assert!(tip.contains("20 ms"), "{tip}");
+    // Without a pointer as well.
+    tab.value("canvas.focus()");
+    tab.key(".");
+    let told = tab.text("#selected");
+    assert!(
+        told.contains("In it: cook ") && told.contains("serve "),
+        "{told}"
+    );
+    assert_eq!(tab.value("typeof window.hurt"), "undefined");
+    tab.has_nothing_to_complain_of();
+}
+
+#[test]
 fn nothing_of_a_task_becomes_markup() {
     let folder = tempfile::tempdir().unwrap();
     let mut tab = Tab::open(&page(&folder, 40));

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket};
@@ -35,6 +35,7 @@ impl Tab {
         let url = debugger_of_first_tab(address);
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
         let (socket, _) = tungstenite::client(url, stream).unwrap();
         let mut tab = Self {
             socket,
@@ -53,7 +54,9 @@ impl Tab {
     pub(crate) fn go(&mut self, url: &str) {
         self.loaded = false;
         self.call("Page.navigate", json!({ "url": url }));
+        let deadline = Instant::now() + PATIENCE;
         while !self.loaded {
+            assert!(Instant::now() < deadline, "{url} does not load");
             self.read();
         }
     }
@@ -61,11 +64,17 @@ impl Tab {
     pub(crate) fn call(&mut self, method: &str, parameters: Value) -> Value {
         self.last += 1;
         let id = self.last;
-        let message = json!({ "id": id, "method": method, "params": parameters });
+        let message = json!({ "id": id, "method": method, "params": &parameters });
         self.socket
             .send(Message::text(message.to_string()))
             .unwrap();
+        let deadline = Instant::now() + PATIENCE;
         loop {
+            // Other messages may keep coming.
+            assert!(
+                Instant::now() < deadline,
+                "{method} {parameters}: no answer"
+            );
             let message = self.read();
             if message["id"] == id {
                 assert!(message["error"].is_null(), "{method}: {message}");
@@ -76,6 +85,7 @@ impl Tab {
 
     fn read(&mut self) -> Value {
         let text = loop {
+            // Fails when nothing has come for too long.
             if let Message::Text(text) = self.socket.read().unwrap() {
                 break text;
             }

@@ -16,12 +16,12 @@ use crate::error::BackendError;
 use crate::work::Work;
 
 pub use self::any::{AnyBackend, AnyOutput, AnyTask, register_backend};
-#[cfg(all(target_os = "linux", any(test, fuzzing), not(loom)))]
-pub(crate) use self::processes::hostile_ring;
 #[cfg(all(target_os = "linux", feature = "explicit-init"))]
 pub use self::processes::init;
 #[cfg(target_os = "linux")]
 pub use self::processes::{Output, Processes};
+#[cfg(all(target_os = "linux", any(test, fuzzing), not(loom)))]
+pub(crate) use self::processes::{hostile_ring, hostile_told};
 pub use self::sequential::Sequential;
 pub use self::threads::Threads;
 

@@ -103,6 +103,48 @@ pub enum Event {
         /// The line, without its end. What is not UTF-8 in it is replaced by U+FFFD.
         text: String,
     },
+    /// A task and what came of it have been carried to a worker process and back; told before the task's
+    /// end. How long it ran is told there and does not include this.
+    Carried {
+        /// The call.
+        run: u64,
+        /// The index of the task.
+        index: usize,
+        /// How often the task has been started, this time included.
+        attempt: u32,
+        /// The number of the worker.
+        worker: usize,
+        /// In this process its argument was made bytes.
+        argument_encoded: Stretch,
+        /// In the worker it was made of these.
+        argument_decoded: Stretch,
+        /// In the worker its result was made bytes; no time if it has none.
+        result_encoded: Stretch,
+        /// In this process what came of it was made of these.
+        result_decoded: Stretch,
+    },
+    /// A span that a task opened with `tracing` has been closed, before the task's end is told. See
+    /// [`SpanLayer`](crate::SpanLayer).
+    Span {
+        /// The call.
+        run: u64,
+        /// The index of the task.
+        index: usize,
+        /// How often the task has been started, this time included.
+        attempt: u32,
+        /// The number of the worker.
+        worker: usize,
+        /// What the span is called.
+        name: String,
+        /// The names and values of its fields.
+        fields: Vec<(String, String)>,
+        /// How many other spans of the task it lies in.
+        depth: usize,
+        /// When it was opened.
+        started: Instant,
+        /// How long it was open.
+        run_time: Duration,
+    },
     /// A call has ended.
     RunFinished {
         /// The call.
@@ -130,9 +172,30 @@ impl Event {
             | Self::WorkerDied { run, .. }
             | Self::BatchSize { run, .. }
             | Self::Line { run, .. }
+            | Self::Carried { run, .. }
+            | Self::Span { run, .. }
             | Self::RunFinished { run, .. } => Some(*run),
             Self::Lost { .. } => None,
         }
+    }
+}
+
+/// When something was done, and how long it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// When it began.
+    pub started: Instant,
+    /// How long it took.
+    pub time: Duration,
+}
+
+impl Stretch {
+    /// What `f` does.
+    pub(crate) fn of<R>(f: impl FnOnce() -> R) -> (R, Self) {
+        let started = Instant::now();
+        let result = f();
+        let time = started.elapsed();
+        (result, Self { started, time })
     }
 }
 

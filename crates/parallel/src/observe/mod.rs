@@ -8,16 +8,19 @@ mod event;
 mod progress;
 #[cfg(feature = "report")]
 mod report;
+mod screen;
+pub(crate) mod spans;
 mod tally;
 mod trace;
 mod verbose;
 
 pub(crate) use self::dispatch::{Observers, Telling};
-pub use self::event::{Event, OutputStream, Totals};
+pub use self::event::{Event, OutputStream, Stretch, Totals};
 #[cfg(feature = "progress")]
 pub use self::progress::Progress;
 #[cfg(feature = "report")]
 pub use self::report::Report;
+pub use self::spans::SpanLayer;
 pub use self::trace::Trace;
 pub(crate) use self::verbose::Verbose;
 

@@ -5,16 +5,17 @@ mod lines;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
-use indicatif::{MultiProgress, ProgressDrawTarget};
+use indicatif::MultiProgress;
 use parking_lot::Mutex;
 
 use self::bars::Bars;
 use super::Observer;
 use super::event::{Event, OutputStream};
+use super::screen::{above_bars, bars};
 use super::tally::Tally;
 
 /// Shows on standard error how far calls are: what [`Parallel::progress`](crate::Parallel::progress) makes
@@ -23,9 +24,11 @@ use super::tally::Tally;
 /// On a terminal each call has a bar, with how many tasks have an outcome, how many that is in a second,
 /// how long the rest will take, and how many failed or were tried again. If the number of tasks is not
 /// known there is a spinner instead. A bar stays on the screen when its call has ended, and says so if
-/// there were tasks left. Elsewhere there are plain lines, about ten for a call.
+/// there were tasks left. Elsewhere there are plain lines, about ten for a call. A call of one task, as each
+/// [`submit`](crate::Parallel::submit) is, has neither.
 ///
-/// Lines that worker processes print are printed above the bar, if they come as
+/// All bars of a program share the screen. The lines of [`verbose`](crate::Parallel::verbose) are printed
+/// above them, and so are those that worker processes print, if they come as
 /// [`Output::Lines`](crate::Output::Lines). What else is printed while there is a bar goes through
 /// [`suspend`](Self::suspend), or gets mixed up with it.
 ///
@@ -59,13 +62,9 @@ impl Progress {
     /// For standard error as it is.
     #[must_use]
     pub fn new() -> Self {
-        // A terminal that says it is dumb cannot move the cursor.
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let screen = (io::stderr().is_terminal() && !dumb)
-            .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
         Self {
             per_worker: false,
-            screen,
+            screen: bars(),
             calls: Arc::default(),
         }
     }
@@ -80,11 +79,12 @@ impl Progress {
     /// Takes the bars from the screen while `f` prints something.
     ///
     /// See [`Progress`] for an example.
+    #[allow(
+        clippy::unused_self,
+        reason = "whose screen it is may not stay that of the whole program"
+    )]
     pub fn suspend<R>(&self, f: impl FnOnce() -> R) -> R {
-        match &self.screen {
-            Some(screen) => screen.suspend(f),
-            None => f(),
-        }
+        above_bars(f)
     }
 
     /// Shows a line that a worker process printed where it would have been without an observer.
@@ -127,6 +127,8 @@ impl Observer for Progress {
     fn event(&self, event: &Event) {
         let mut calls = self.calls.lock();
         match event {
+            // There is nothing to count, and each submitted task is such a call.
+            Event::RunStarted { tasks: Some(1), .. } => {}
             Event::RunStarted { run, tasks, n_jobs } => {
                 let tally = Tally::new(*tasks, *n_jobs, Instant::now());
                 calls.insert(*run, self.begin(tally));

@@ -4,6 +4,7 @@ mod array;
 mod json;
 mod record;
 mod rows;
+mod tasks;
 mod writer;
 
 use std::fmt;

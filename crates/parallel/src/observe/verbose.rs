@@ -8,10 +8,14 @@ use parking_lot::Mutex;
 
 use super::Observer;
 use super::event::Event;
+use super::screen::above_bars;
 use super::tally::{Tally, short};
 
 /// From this level on, lines go to standard output: joblib's `Parallel._print`.
 const TO_STDOUT: u32 = 50;
+
+/// Above this level there is a line for each task.
+const EACH: u32 = 10;
 
 /// Prints lines, the more the higher the level.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ impl Verbose {
     fn line(&self, event: &Event, now: Instant) -> Option<String> {
         let mut calls = self.calls.lock();
         match event {
+            // Each submitted task is a call of one.
+            Event::RunStarted { tasks: Some(1), .. } if self.level <= EACH => None,
             Event::RunStarted { run, tasks, n_jobs } => {
                 calls.insert(*run, Tally::new(*tasks, *n_jobs, now));
                 None
@@ -59,18 +65,20 @@ impl Observer for Verbose {
             return;
         };
         // In one write. Whether anybody reads it changes nothing.
-        let _ = if self.level < TO_STDOUT {
-            io::stderr().write_all(line.as_bytes())
-        } else {
-            io::stdout().write_all(line.as_bytes())
-        };
+        let _ = above_bars(|| {
+            if self.level < TO_STDOUT {
+                io::stderr().write_all(line.as_bytes())
+            } else {
+                io::stdout().write_all(line.as_bytes())
+            }
+        });
     }
 }
 
 /// Whether there is a line when so many tasks are done: joblib's `_verbosity_filter`, in which the lines
 /// get further apart as the square of their number.
 fn is_due(done: usize, level: u32) -> bool {
-    if level > 10 || done == 1 {
+    if level > EACH || done == 1 {
         return true;
     }
     let lag = 0.5 * f64::from(11 - level).powi(2);
@@ -199,6 +207,15 @@ mod tests {
         assert_eq!(
             lines[1],
             "[Parallel(n_jobs=3)]: Done 2 tasks, 1 failed | elapsed: 0.2s finished\n"
+        );
+    }
+
+    #[test]
+    fn one_task_is_worth_a_line_where_each_task_is() {
+        assert!(lines(10, Some(1), 1, &[]).is_empty());
+        assert_eq!(
+            lines(11, Some(1), 1, &[]),
+            ["[Parallel(n_jobs=3)]: Done 1 out of 1 | elapsed: 0.1s finished\n"]
         );
     }
 

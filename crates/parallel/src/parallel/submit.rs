@@ -66,10 +66,11 @@ impl<B> Parallel<B> {
                 let _ = panics::catch(|| drop(place.upgrade().map(|place| place.take())));
             })
         });
+        let caller = tracing::Span::current();
         let (promise, backend) = (Promise::new(shared), Arc::clone(&self.backend));
         let job = move |worker| {
             plan.worker = Some(worker);
-            let work = Work::new(std::iter::once(task), plan);
+            let work = caller.in_scope(|| Work::new(std::iter::once(task), plan));
             let driven = context.enter(|| backend.drive(lanes, &work));
             drop((watch, backend));
             let outcome = match work.into_outcomes(driven) {

@@ -20,7 +20,8 @@ impl<B> Parallel<B> {
     /// 50, 200 and 450 tasks, at level 10 after 1, 2, 5 and 8. Above 10 there is one for each task. They
     /// go to standard error, from level 50 on to standard output.
     ///
-    /// A call that ends with tasks left says `stopped` instead of `finished`.
+    /// A call that ends with tasks left says `stopped` instead of `finished`. One of a single task, as each
+    /// [`submit`](Self::submit) is, has a line above level 10 only.
     ///
     /// ```
     /// use parallel::{Parallel, delayed};

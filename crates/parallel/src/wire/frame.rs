@@ -45,13 +45,16 @@ pub(crate) enum Kind {
     Begun = 19,
     /// To the parent: it could not be done. The payload is the failure.
     Unfit = 20,
-    /// To the parent, before the answer of a task that is watched: when it began, by the clock that both
-    /// see, is the word, and how long it ran the payload; both in nanoseconds.
+    /// To the parent, before the answer of a task that is watched: when its worker began with it, by the
+    /// clock that both see, is the word; how long it took to decode the argument, to run, and to encode the
+    /// result are the payload; all in nanoseconds.
     Ran = 21,
+    /// To the parent, before the answer of a task: what it told `tracing`, encoded.
+    Told = 22,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Task,
         Self::TaskTell,
         Self::TaskLast,
@@ -65,6 +68,7 @@ impl Kind {
         Self::Begun,
         Self::Unfit,
         Self::Ran,
+        Self::Told,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {

@@ -11,6 +11,7 @@
 
 use std::ptr::NonNull;
 
+use super::laps;
 use super::parcel::{self, Parcel};
 use super::value::{Value, encode, receive};
 use crate::error::Failure;
@@ -42,7 +43,9 @@ where
     |argument, result| {
         let open = parcel::is_open();
         let argument: A = receive(argument)?;
+        laps::decoded();
         let mut value = out_of_nothing::<F>()(argument);
+        laps::returned();
         if open {
             value = match Parcel::pack(value) {
                 Ok(parcel) => {

@@ -5,6 +5,7 @@ mod bulk;
 pub(crate) mod frame;
 mod identity;
 pub(crate) mod inbox;
+pub(crate) mod laps;
 pub(crate) mod parcel;
 mod strict;
 mod value;

@@ -12,6 +12,7 @@ use super::feed::{self, Feed};
 use super::results::Results;
 use super::room::Room;
 use super::source::Source;
+use super::spans;
 use super::stopping::Stopping;
 use super::watching::Watching;
 use super::window::{PreDispatch, Window};
@@ -56,6 +57,8 @@ pub(crate) struct Plan {
     pub(crate) worker: Option<usize>,
     /// How to tell those who want to know what happens.
     pub(crate) telling: Option<Arc<Telling>>,
+    /// The type of the backend.
+    pub(crate) backend: &'static str,
 }
 
 impl<'a, T: Task> Work<'a, T> {
@@ -116,6 +119,7 @@ impl<'a, T: Task> Work<'a, T> {
             stopping.on_stop(move || window.close());
         }
         let lanes = plan.lanes;
+        let span = spans::call(tasks, lanes, plan.backend);
         let watching = plan
             .telling
             .map(|telling| Watching::begin(telling, tasks, lanes));
@@ -135,6 +139,7 @@ impl<'a, T: Task> Work<'a, T> {
             ends_call: None,
             stopping,
             _watch: watch,
+            span,
             watching,
             worker: plan.worker,
             lanes_here: AtomicUsize::new(0),

@@ -60,8 +60,10 @@ where
             worker: None,
             // What happens is told of the work behind it.
             telling: None,
+            backend: "",
         };
         let mut view = Work::new(std::iter::empty(), plan);
+        view.span = self.span.clone();
         view.stopping = Arc::clone(&self.stopping);
         view.origin = Some(Box::new(Behind { work: self, by }));
         view

@@ -26,6 +26,7 @@ mod results;
 mod room;
 mod run;
 mod source;
+pub(crate) mod spans;
 mod stopping;
 mod stream;
 mod watching;
@@ -37,6 +38,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tracing::Span;
 
 use self::batch::Sizing;
 use self::converted::Origin;
@@ -105,6 +107,9 @@ pub struct Work<'a, T: Task> {
     ends_call: Option<fn(&T::Output) -> bool>,
     stopping: Arc<Stopping>,
     _watch: Option<Watch>,
+    /// That of the call, or else the one that the call was made in: where its tasks run, and what is said
+    /// of them.
+    span: Span,
     /// If anybody wants to know.
     watching: Option<Watching>,
     /// The number of its only worker, if it is to have a certain one.
@@ -253,6 +258,7 @@ impl<'a, T: Task> Work<'a, T> {
         if let Some(watching) = &self.watching {
             watching.finished(error.index(), ran, Some(error.failure().clone()));
         }
+        spans::failed(&error);
         match &self.output {
             Output::Kept(results, _) => {
                 let new = results.lock().add_failure(error);
@@ -309,6 +315,7 @@ impl<'a, T: Task> Work<'a, T> {
             if let Some(watching) = &self.watching {
                 watching.tell(|run| Event::BatchSize { run, tasks: size });
             }
+            spans::batch_size(size);
             self.widen(size);
         }
     }
@@ -368,6 +375,11 @@ impl<'a, T: Task> Work<'a, T> {
             None => self.watching.as_ref(),
             Some(origin) => origin.watching(),
         }
+    }
+
+    /// Where its tasks run, for `tracing`.
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
     }
 
     /// Whether every task that there is has been taken.

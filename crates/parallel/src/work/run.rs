@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 use std::vec::IntoIter;
 
-use super::{Batch, Output, Ran, Row, Watching, Work};
+use super::{Batch, Output, Ran, Row, Watching, Work, spans};
 use crate::batch_end::Batches;
 use crate::current::Here;
 use crate::delayed::Task;
@@ -43,15 +43,17 @@ impl<T: Task> Work<'_, T> {
         let batches = Batches::begin();
         let worker = self.lanes_here.fetch_add(1, Ordering::Relaxed);
         let worker = self.workers(1).start + worker;
-        let here = Here::enter(worker, self.stopping());
+        let wanted = self.watching().map(Watching::spans);
+        let here = Here::enter(worker, self.stopping(), wanted);
+        let _inside = self.span.enter();
         if let Some(watching) = self.watching() {
             watching.worker(worker, None);
         }
         while let Some((batch, row)) = self.take_with_row() {
             let (tasks, start) = (batch.len(), Instant::now());
             match self.watching() {
-                None => self.run_batch(batch, row, &here),
-                Some(watching) => self.run_watched(batch, &here, watching, worker),
+                None if !spans::wanted() => self.run_batch(batch, row, &here),
+                watching => self.run_watched(batch, &here, watching, worker),
             }
             batches.end_of_batch();
             self.measured(tasks, start.elapsed());
@@ -59,11 +61,20 @@ impl<T: Task> Work<'_, T> {
     }
 
     /// Runs a batch of which each task is told.
-    fn run_watched(&self, batch: Batch<T>, here: &Here, watching: &Watching, worker: usize) {
+    fn run_watched(
+        &self,
+        batch: Batch<T>,
+        here: &Here,
+        watching: Option<&Watching>,
+        worker: usize,
+    ) {
         let taken = Instant::now();
         let mut tasks = batch.into_iter();
         for (index, task) in tasks.by_ref() {
-            watching.started(index, 1, worker);
+            if let Some(watching) = watching {
+                watching.started(index, 1, worker);
+            }
+            let span = spans::task(index, 1, worker).entered();
             let started = Instant::now();
             here.task(index, 1);
             let result = panics::catch(|| task.call());
@@ -77,7 +88,10 @@ impl<T: Task> Work<'_, T> {
             };
             match result {
                 Ok(value) => {
-                    watching.finished(index, ran, None);
+                    drop(span);
+                    if let Some(watching) = watching {
+                        watching.finished(index, ran, None);
+                    }
                     self.succeed(index, vec![value]);
                 }
                 Err(panic) => {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::Failure;
+use crate::observe::spans::{Record, SpanSink, TaskPlace};
 use crate::observe::{Event, Telling, Totals};
 
 /// A call that is watched.
@@ -42,6 +43,18 @@ impl Ran {
     }
 }
 
+/// Tells of the spans that tasks open, which they may close when the call has ended.
+struct Spans {
+    telling: Arc<Telling>,
+    run: u64,
+}
+
+impl SpanSink for Spans {
+    fn closed(&self, task: TaskPlace, span: Record) {
+        self.telling.tell(span.into_event(self.run, task));
+    }
+}
+
 impl Watching {
     /// A call begins.
     pub(super) fn begin(telling: Arc<Telling>, tasks: Option<usize>, n_jobs: usize) -> Self {
@@ -61,6 +74,20 @@ impl Watching {
     /// Tells what `event` makes of the number of this call.
     pub(crate) fn tell(&self, event: impl FnOnce(u64) -> Event) {
         self.telling.tell(event(self.run));
+    }
+
+    /// The same for several.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn tell_all<E: Iterator<Item = Event>>(&self, events: impl FnOnce(u64) -> E) {
+        events(self.run).for_each(|event| self.telling.tell(event));
+    }
+
+    /// To whom tasks tell of the spans that they open.
+    pub(super) fn spans(&self) -> Arc<dyn SpanSink> {
+        Arc::new(Spans {
+            telling: Arc::clone(&self.telling),
+            run: self.run,
+        })
     }
 
     /// A worker takes part.

@@ -98,6 +98,11 @@ const TESTS: &[Named] = &[
         watching::bar::lines_of_workers_go_above,
     ),
     #[cfg(feature = "progress")]
+    (
+        "lines_of_verbose_go_above_the_bar",
+        watching::bar::lines_of_verbose_go_above,
+    ),
+    #[cfg(feature = "progress")]
     ("each_call_has_a_bar", watching::bar::each_call_has_one),
     #[cfg(feature = "progress")]
     (
@@ -141,6 +146,8 @@ const ROLES: &[Named] = &[
     ("wait_under_a_bar", watching::bar::wait_under_one),
     #[cfg(feature = "progress")]
     ("print_above_a_bar", watching::bar::print_above_one),
+    #[cfg(feature = "progress")]
+    ("say_and_show", watching::bar::say_and_show),
     #[cfg(feature = "progress")]
     ("show_two_bars", watching::bar::show_two),
     #[cfg(feature = "progress")]

@@ -205,6 +205,43 @@ pub mod bar {
         }
     }
 
+    pub fn say_and_show() {
+        let parallel = Parallel::new(1).batch_size(1).progress(true).verbose(11);
+        let wait = |i| {
+            if i == 2 {
+                let _ = std::io::stdin().read_line(&mut String::new());
+            }
+        };
+        assert_eq!(parallel.map(wait, 0..4).unwrap().len(), 4);
+        // Another bar of the same program, and lines while it is there.
+        let other = Parallel::new(1).progress(true);
+        let mut long = other.iter((0..5).map(|i| delayed(square, i)));
+        assert!(long.next().unwrap().is_ok());
+        assert_eq!(parallel.map(square, 0..2).unwrap().len(), 2);
+        assert_eq!(long.count(), 4);
+        // A single task has no bar.
+        assert_eq!(other.submit(delayed(square, 3)).join().unwrap(), 9);
+    }
+
+    pub fn lines_of_verbose_go_above() {
+        let mut screen = Screen::run(stage::command("say_and_show"));
+        screen.until(|text| text.contains("Done 2 out of 4") && text.contains("] 2/4 "));
+        screen.type_in("\n");
+        let text = screen.end();
+        let (said, bars): (Vec<_>, Vec<_>) = lines(&text)
+            .into_iter()
+            .partition(|line| line.starts_with("[Parallel(n_jobs=1)]: Done "));
+        assert_eq!(said.len(), 4 + 2, "{text}");
+        let bar = format!("[{}] ", "=".repeat(30));
+        assert!(bars.iter().all(|line| line.starts_with(&bar)), "{text}");
+        let counts = bars
+            .iter()
+            .map(|line| line[bar.len()..].split(' ').next().unwrap());
+        let mut counts: Vec<_> = counts.collect();
+        counts.sort_unstable();
+        assert_eq!(counts, ["2/2", "4/4", "5/5"], "{text}");
+    }
+
     pub fn progress_twice() {
         let parallel = Parallel::new(2).progress(true);
         assert_eq!(parallel.map(square, 0..30).unwrap().len(), 30);

@@ -53,6 +53,7 @@ use crate::work::Work;
 /// | `retry_panics` | `true` or `false` |
 /// | `memory_limit` | bytes: `1000000`, `512K`, `512M` or `512MiB`, `1.5G`, of 1024 each |
 /// | `output` | `inherit`, `null` or `lines` |
+/// | `tracing` | `error`, `warn`, `info`, `debug` or `trace` |
 /// | `env.NAME` | text without commas, for the environment variable `NAME` |
 ///
 /// ```

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use tracing::level_filters::LevelFilter;
+
 use super::spec::Spec;
 use crate::backend::{Output, Processes};
 use crate::error::BackendError;
@@ -11,7 +13,7 @@ use crate::error::BackendError;
 type Set = fn(Processes, &str) -> Result<Processes, &'static str>;
 
 /// In the order in which they are told.
-const OPTIONS: [(&str, Set); 8] = [
+const OPTIONS: [(&str, Set); 9] = [
     ("timeout", |p, v| duration(v).map(|time| p.timeout(time))),
     ("retries", |p, v| number(v).map(|times| p.retries(times))),
     ("retry_panics", |p, v| yes(v).map(|yes| p.retry_panics(yes))),
@@ -26,6 +28,7 @@ const OPTIONS: [(&str, Set); 8] = [
         number(v).map(|threads| p.threads_per_worker(threads))
     }),
     ("output", |p, v| output(v).map(|output| p.output(output))),
+    ("tracing", |p, v| level(v).map(|level| p.tracing(level))),
 ];
 
 /// Before the name of an environment variable.
@@ -76,6 +79,12 @@ fn bytes(value: &str) -> Result<usize, &'static str> {
     let bytes = parse_size::Config::new().with_binary().parse_size(value);
     let bytes = bytes.ok().and_then(|bytes| usize::try_from(bytes).ok());
     bytes.ok_or("a number of bytes, as 1000000, 512K, 512M, 512MiB or 1.5G")
+}
+
+fn level(value: &str) -> Result<LevelFilter, &'static str> {
+    value
+        .parse()
+        .map_err(|_| "off, error, warn, info, debug or trace")
 }
 
 fn output(value: &str) -> Result<Output, &'static str> {

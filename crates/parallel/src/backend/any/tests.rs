@@ -16,8 +16,8 @@ fn an_unknown_name() {
 
 #[test]
 fn an_unknown_option() {
-    assert_snapshot!(refusal("processes:timout=5s"), @r#"the backend processes has no option "timout": it has timeout, retries, retry_panics, max_tasks_per_worker, memory_limit, idle_timeout, threads_per_worker, output, env.NAME"#);
-    assert_snapshot!(refusal("loky:env.=hot"), @r#"the backend loky has no option "env.": it has timeout, retries, retry_panics, max_tasks_per_worker, memory_limit, idle_timeout, threads_per_worker, output, env.NAME"#);
+    assert_snapshot!(refusal("processes:timout=5s"), @r#"the backend processes has no option "timout": it has timeout, retries, retry_panics, max_tasks_per_worker, memory_limit, idle_timeout, threads_per_worker, output, tracing, env.NAME"#);
+    assert_snapshot!(refusal("loky:env.=hot"), @r#"the backend loky has no option "env.": it has timeout, retries, retry_panics, max_tasks_per_worker, memory_limit, idle_timeout, threads_per_worker, output, tracing, env.NAME"#);
     assert_snapshot!(refusal("threads:timeout=5s"), @r#"the backend threads has no option "timeout": it has none at all"#);
     assert_snapshot!(refusal("sequential:n_jobs=1"), @r#"the backend sequential has no option "n_jobs": it has none at all"#);
 }

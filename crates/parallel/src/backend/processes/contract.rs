@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
 use rustix::rand::GetRandomFlags;
+use tracing::Level;
 
 use super::Processes;
 use super::lines::Nonce;
@@ -32,6 +33,8 @@ pub(super) struct Setup {
     threads: Option<usize>,
     pub(super) initializer: Option<EntryPoint>,
     pub(super) output: Output,
+    /// Up to which level its tasks tell what they tell `tracing`.
+    pub(super) tracing: Option<Level>,
 }
 
 /// What a new worker counts on.

@@ -10,16 +10,19 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
+use tracing::Level;
+
 use super::lines::Nonce;
+use super::spans::{level_of, number_of};
 
 /// The environment variable that makes this executable a worker.
 pub(super) const MARK: &str = "PARALLEL_WORKER";
 
 /// Changes with everything that the two sides must agree on.
-const VERSION: u64 = 5;
+const VERSION: u64 = 6;
 
 /// The version and the numbers of [`Terms`], and the nonce.
-const BYTES: usize = 5 * 8 + size_of::<Nonce>();
+const BYTES: usize = 6 * 8 + size_of::<Nonce>();
 
 const DESCRIPTORS: usize = 3;
 
@@ -36,6 +39,8 @@ pub(super) struct Terms {
     pub(super) memory_limit: Option<u64>,
     /// With what to mark what its tasks print, if that is to be told apart.
     pub(super) marks: Option<Nonce>,
+    /// Up to which level its tasks shall tell what they tell `tracing`.
+    pub(super) tracing: Option<Level>,
 }
 
 impl Terms {
@@ -47,6 +52,7 @@ impl Terms {
             self.shares,
             u64::from(self.timed),
             self.memory_limit.unwrap_or(u64::MAX),
+            number_of(self.tracing),
         ];
         let (places, nonce) = bytes.split_at_mut(numbers.len() * 8);
         for (place, number) in places.chunks_exact_mut(8).zip(numbers) {
@@ -70,6 +76,7 @@ impl Terms {
             shares: numbers.next()?,
             timed: numbers.next()? != 0,
             memory_limit: numbers.next().filter(|limit| *limit != u64::MAX),
+            tracing: numbers.next().and_then(level_of),
             marks: Some(*nonce).filter(|nonce| *nonce != Nonce::default()),
         };
         (version == VERSION).then_some(terms)

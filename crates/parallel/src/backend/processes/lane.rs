@@ -25,10 +25,10 @@ use super::supervision::Ended;
 use super::watched::Watched;
 use crate::delayed::{Portable, Task};
 use crate::error::{BackendError, Failure, TaskError};
-use crate::observe::Event;
+use crate::observe::{Event, Stretch};
 use crate::wire::frame::{At, HEADER, Header, Kind};
 use crate::wire::parcel::Parcel;
-use crate::work::{Batch, Work};
+use crate::work::{Batch, Work, spans};
 use crate::{panics, wire};
 
 /// In a batch so many times the parent is woken, at even distances, if it sleeps.
@@ -44,6 +44,8 @@ pub(super) struct Queued<T> {
     pub(super) history: Vec<Failure>,
     /// When it was taken from the work.
     pub(super) taken: Instant,
+    /// When it was encoded, if anybody wants to know.
+    pub(super) encoded: Option<Stretch>,
 }
 
 /// A parcel of which the frame has begun.
@@ -91,7 +93,9 @@ where
     pub(super) first_value: usize,
     /// Workers in a row that ended before they did anything.
     pub(super) barren: u32,
-    /// What is known of the tasks, if anybody wants to know.
+    /// Whether anybody wants to know of the tasks.
+    pub(super) watches: bool,
+    /// What is known of them then.
     pub(super) watched: Watched,
     /// Since when the worker has been seen to start nothing of what it has.
     pub(super) stalled_since: Option<Instant>,
@@ -124,6 +128,9 @@ where
             values: Vec::new(),
             first_value: 0,
             barren: 0,
+            watches: work.watching().is_some()
+                || spans::wanted()
+                || crew.contract.setup.tracing.is_some(),
             watched: Watched::default(),
             stalled_since: None,
         }
@@ -249,6 +256,7 @@ where
                     },
                     history: Vec::new(),
                     taken,
+                    encoded: None,
                 });
             self.queue.extend(queued);
             self.batches += 1;
@@ -268,11 +276,8 @@ where
     pub(super) fn started_and_failed(&mut self, mut queued: Queued<T>, failure: Failure) {
         let mut history = std::mem::take(&mut queued.history);
         if self.limits.retry(&failure, &history) && !self.work.stopped() {
-            if let Some(watching) = self.work.watching() {
-                let attempt = 1 + history.len() as u32;
-                watching.retried(queued.index, attempt, self.worker(), failure.clone());
-                self.watched = Watched::default();
-            }
+            let attempt = 1 + history.len() as u32;
+            self.retried(&queued, attempt, &failure);
             history.push(failure);
             queued.history = history;
             // A batch by itself: of its own, the end may be behind it already.
@@ -297,8 +302,9 @@ where
         self.hand_over();
         // No more than `retries` and one, both `u32`.
         let error = TaskError::new(queued.index, attempts as u32, failure);
-        let ran = self.ran(queued.index, attempts as u32, queued.taken);
-        self.work.fail_after(error.with_history(history), ran);
+        let ran = self.ran(&queued, attempts as u32);
+        let span = self.watched.end(queued.index, attempts as u32);
+        span.in_scope(|| self.work.fail_after(error.with_history(history), ran));
         discard(queued);
     }
 

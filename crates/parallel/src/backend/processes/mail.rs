@@ -7,6 +7,7 @@ use super::process::Process;
 use super::ring::Corrupt;
 use crate::delayed::Portable;
 use crate::error::Failure;
+use crate::observe::Stretch;
 use crate::wire::frame::{
     At, Garbled, HEADER, Header, Kind, MAX_PAYLOAD, TAKES_PARCEL, split_answer,
 };
@@ -39,6 +40,16 @@ impl From<Corrupt> for Useless {
 impl From<Garbled> for Useless {
     fn from(_: Garbled) -> Self {
         Self::Mad
+    }
+}
+
+/// When something was done, if anybody wants to know.
+fn timed<R>(watched: bool, f: impl FnOnce() -> R) -> (R, Option<Stretch>) {
+    if watched {
+        let (result, stretch) = Stretch::of(f);
+        (result, Some(stretch))
+    } else {
+        (f(), None)
     }
 }
 
@@ -112,7 +123,7 @@ where
                 attempt: 1 + queued.history.len() as u32,
                 all_or_nothing: self.work.stops_at_failure()
                     && !self.limits.retries_panic(&queued.history),
-                watched: self.work.watching().is_some(),
+                watched: self.watches,
             };
             if self.told != Some(at) {
                 let header = Header {
@@ -126,21 +137,23 @@ where
             }
             let begin = outbox.len();
             outbox.extend([0; HEADER]);
-            let encoded = panics::catch(|| {
-                let task = &queued.task;
-                let name = self.image.name_of(task.entry_point());
-                let flag = if task.takes_contents() {
-                    TAKES_PARCEL
-                } else {
-                    0
-                };
-                let parcel = task
-                    .contents()
-                    .map(|parcel| (parcel.bytes.len(), parcel.width));
-                if parcel.is_none() {
-                    task.encode(outbox)?;
-                }
-                Ok((name.map(|name| name | flag), parcel))
+            let (encoded, stretch) = timed(self.watches, || {
+                panics::catch(|| {
+                    let task = &queued.task;
+                    let name = self.image.name_of(task.entry_point());
+                    let flag = if task.takes_contents() {
+                        TAKES_PARCEL
+                    } else {
+                        0
+                    };
+                    let parcel = task
+                        .contents()
+                        .map(|parcel| (parcel.bytes.len(), parcel.width));
+                    if parcel.is_none() {
+                        task.encode(outbox)?;
+                    }
+                    Ok((name.map(|name| name | flag), parcel))
+                })
             });
             let payload = outbox.len() - begin - HEADER;
             let not_sent = |message: String| Failure::Encode {
@@ -167,6 +180,7 @@ where
                         payload,
                         word,
                     };
+                    self.queue[self.sent].encoded = stretch;
                     let frame = match parcel {
                         None => {
                             self.sent += 1;
@@ -223,8 +237,12 @@ where
                     self.parcel = process.inbox.take_parcel();
                     continue;
                 }
-                Kind::Ran if self.work.watching().is_some() => {
+                Kind::Ran if self.watches => {
                     self.note_time(header.word, process.inbox.payload(range))?;
+                    continue;
+                }
+                Kind::Told if self.crew.contract.setup.tracing.is_some() => {
+                    self.note_told(process.inbox.payload(range))?;
                     continue;
                 }
                 _ => {}
@@ -245,15 +263,21 @@ where
     /// Takes in what came of the first task in the queue.
     fn outcome(&mut self, kind: Kind, run_time: Duration, payload: &[u8]) -> Result<(), Useless> {
         let parcel = self.parcel.take();
-        let decoded = match kind {
+        let decode = || match kind {
             Kind::Done => {
                 let decode = || panics::catch(|| T::decode(payload));
                 let (decoded, _) = exchange(parcel, false, decode);
-                decoded.unwrap_or_else(|p| Err(p.of_task()))
+                Ok(decoded.unwrap_or_else(|p| Err(p.of_task())))
             }
-            Kind::Failed => Err(wire::decode::<Failure>(payload).map_err(|_| Useless::Mad)?),
-            _ => return Err(Useless::Mad),
+            Kind::Failed => match wire::decode::<Failure>(payload) {
+                Ok(failure) => Ok(Err(failure)),
+                Err(_) => Err(Useless::Mad),
+            },
+            _ => Err(Useless::Mad),
         };
+        let (decoded, stretch) = timed(self.watches, decode);
+        let decoded = decoded?;
+        self.watched.decoded = stretch;
         let queued = self.remove(0).ok_or(Useless::Mad)?;
         self.received += 1;
         self.of_batch += 1;
@@ -266,9 +290,10 @@ where
         match decoded {
             Err(failure) => self.started_and_failed(queued, failure),
             Ok(value) => {
-                if self.work.watching().is_some() {
+                if self.watches {
                     let attempt = 1 + queued.history.len() as u32;
-                    let ran = self.ran(queued.index, attempt, queued.taken);
+                    let ran = self.ran(&queued, attempt);
+                    drop(self.watched.end(queued.index, attempt));
                     if let Some(watching) = self.work.watching() {
                         watching.finished(queued.index, ran, None);
                     }

@@ -20,8 +20,10 @@
 //! | [`supervision`] | what it does when the worker ends, or the call is stopped |
 //! | [`watched`] | what it tells of them, if anybody wants to know |
 //! | [`worker`] | the worker's side |
+//! | [`aside`] | what it tells of tasks beside their answers |
 //! | [`reply`] | what it sends |
 //! | [`output`], [`lines`] | what it prints |
+//! | [`spans`] | what its tasks tell `tracing` |
 //! | [`idle`] | workers between calls |
 //! | [`oom`] | whether the kernel killed one for want of memory |
 //! | [`revoked`] | how a task there sees that its call has been stopped |
@@ -29,6 +31,7 @@
 //! | [`spin`] | whether to sleep at once |
 //! | [`image`] | functions by name |
 
+mod aside;
 mod contract;
 mod hello;
 mod idle;
@@ -45,6 +48,7 @@ mod process;
 mod reply;
 mod revoked;
 mod ring;
+mod spans;
 mod spin;
 mod start;
 mod supervision;
@@ -78,6 +82,8 @@ use crate::work::Work;
 
 #[cfg(all(any(test, fuzzing), not(loom)))]
 pub(crate) use self::ring::fuzz::hostile_ring;
+#[cfg(all(any(test, fuzzing), not(loom)))]
+pub(crate) use self::spans::hostile_told;
 #[cfg(feature = "explicit-init")]
 pub use self::start::init;
 
@@ -138,6 +144,7 @@ where
         loop {
             let error = Mutex::new(None);
             self.threads.run(lanes, |_| {
+                let _inside = work.span().enter();
                 if let Err(lost) = Lane::new(work, &crew).run() {
                     error.lock().get_or_insert(lost);
                 }

@@ -88,6 +88,7 @@ impl Process {
                 timed: contract.timed,
                 memory_limit: contract.memory_limit,
                 marks,
+                tracing: contract.setup.tracing,
             },
             memory: memfd.as_fd(),
             hear: their_hear.as_fd(),

@@ -1,10 +1,9 @@
 //! What a worker sends, and how it waits.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::io::Errno;
 
-use super::memory::clock;
 use super::ring::SPACE;
 use super::worker::{End, Worker};
 use crate::wire::Contents;
@@ -15,25 +14,6 @@ use crate::wire::inbox::PIECE;
 const KEEP: usize = 1 << 20;
 
 impl Worker {
-    /// Tells when a task began that has just ended.
-    pub(super) fn tell_time(&mut self, generation: u16, began: Duration) -> Result<(), End> {
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let run_time = nanos(clock().saturating_sub(began)).to_le_bytes();
-        let header = Header {
-            kind: Kind::Ran,
-            generation,
-            payload: run_time.len(),
-            word: nanos(began),
-        };
-        // The frame of the task itself is made already.
-        let answer = std::mem::take(&mut self.frame);
-        self.frame.extend([0; HEADER]);
-        self.frame.extend(run_time);
-        let sent = self.send(header);
-        self.frame = answer;
-        sent
-    }
-
     /// Sends the frame that was made, with this header.
     pub(super) fn send(&mut self, header: Header) -> Result<(), End> {
         self.frame[..HEADER].copy_from_slice(&header.to_bytes());

@@ -3,21 +3,83 @@
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use super::lane::Lane;
+use tracing::Span;
+
+use super::aside::Times;
+use super::lane::{Lane, Queued};
 use super::mail::Useless;
 use super::memory::clock;
 use super::process::Process;
+use super::spans::Told;
 use crate::delayed::Portable;
-use crate::observe::Event;
-use crate::work::Ran;
+use crate::error::Failure;
+use crate::observe::spans::TaskPlace;
+use crate::observe::{Event, Stretch};
+use crate::work::{Ran, spans};
 
 /// What is known of the tasks of a worker.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
-    /// The task that was told to have begun last, its attempt, and when that was told.
-    begun: Option<(usize, u32, Instant)>,
-    /// When the task began that is answered next, and how long it ran.
-    ran: Option<(Instant, Duration)>,
+    /// The task that was told to have begun last.
+    begun: Option<Begun>,
+    /// Of the task that is answered next, when each part of it was done in the worker.
+    there: Option<There>,
+    /// When its answer was decoded.
+    pub(super) decoded: Option<Stretch>,
+    /// What it told `tracing`.
+    told: Option<Told>,
+}
+
+#[derive(Debug)]
+struct Begun {
+    index: usize,
+    attempt: u32,
+    told: Instant,
+    /// Closed when the task has ended.
+    span: Span,
+}
+
+/// When a worker did each part of a task.
+#[derive(Clone, Copy, Debug)]
+struct There {
+    decode: Stretch,
+    run: Stretch,
+    encode: Stretch,
+}
+
+impl There {
+    fn new(times: Times) -> Self {
+        let now = Instant::now();
+        let ago = clock().saturating_sub(times.began);
+        let mut started = now.checked_sub(ago).unwrap_or(now);
+        // Times come from a worker, which may have gone mad.
+        let mut next = |time: Duration| {
+            let stretch = Stretch { started, time };
+            started = started.checked_add(time).unwrap_or(now);
+            stretch
+        };
+        Self {
+            decode: next(times.decode),
+            run: next(times.run),
+            encode: next(times.encode),
+        }
+    }
+}
+
+impl Watched {
+    fn is_at(&self, index: usize, attempt: u32) -> bool {
+        let begun = self.begun.as_ref();
+        begun.is_some_and(|begun| (begun.index, begun.attempt) == (index, attempt))
+    }
+
+    /// Takes out the span of a task that has just ended.
+    pub(super) fn end(&mut self, index: usize, attempt: u32) -> Span {
+        let ended = self.is_at(index, attempt);
+        let begun = self.begun.as_mut().filter(|_| ended);
+        begun.map_or_else(Span::none, |begun| {
+            std::mem::replace(&mut begun.span, Span::none())
+        })
+    }
 }
 
 impl<T: Portable> Lane<'_, '_, T>
@@ -26,6 +88,7 @@ where
 {
     /// A worker has come.
     pub(super) fn tell_worker(&self, process: &Process) {
+        spans::worker(process.number, process.pid());
         if let Some(watching) = self.work.watching() {
             watching.worker(process.number, Some(process.pid()));
         }
@@ -33,8 +96,9 @@ where
 
     /// A worker has ended.
     pub(super) fn tell_death(&self, process: &Process, status: Option<ExitStatus>) {
+        let how = status.map_or_else(|| "out of reach".to_owned(), |status| status.to_string());
+        spans::died(process.number, process.pid(), &how);
         if let Some(watching) = self.work.watching() {
-            let how = status.map_or_else(|| "out of reach".to_owned(), |status| status.to_string());
             watching.tell(|run| Event::WorkerDied {
                 run,
                 worker: process.number,
@@ -46,56 +110,120 @@ where
 
     /// The worker is at the first task in the queue by now, or is about to be.
     pub(super) fn tell_begun(&mut self) {
-        let Some(watching) = self.work.watching() else {
-            return;
-        };
-        let (Some(front), Some(process)) = (self.queue.front(), &self.process) else {
+        let (true, Some(front), true) = (
+            self.watches,
+            self.queue.front(),
+            self.process.is_some() && self.sent > 0,
+        ) else {
             return;
         };
         let (index, attempt) = (front.index, 1 + front.history.len() as u32);
-        let told = self
-            .watched
-            .begun
-            .map(|(index, attempt, _)| (index, attempt));
-        if self.sent > 0 && told != Some((index, attempt)) {
-            self.watched.begun = Some((index, attempt, Instant::now()));
-            watching.started(index, attempt, process.number);
+        self.begin(index, attempt);
+    }
+
+    /// Tells that a task has begun, unless that has been told.
+    fn begin(&mut self, index: usize, attempt: u32) {
+        if self.watched.is_at(index, attempt) {
+            return;
+        }
+        let worker = self.worker();
+        self.watched.begun = Some(Begun {
+            index,
+            attempt,
+            told: Instant::now(),
+            span: spans::task(index, attempt, worker),
+        });
+        if let Some(watching) = self.work.watching() {
+            watching.started(index, attempt, worker);
         }
     }
 
     /// A worker told when the task ran that it answers for next.
     pub(super) fn note_time(&mut self, began: u64, payload: &[u8]) -> Result<(), Useless> {
-        let run_time = payload.try_into().map(u64::from_le_bytes);
-        let run_time = Duration::from_nanos(run_time.map_err(|_| Useless::Mad)?);
-        let ago = clock().saturating_sub(Duration::from_nanos(began));
-        let now = Instant::now();
-        self.watched.ran = Some((now.checked_sub(ago).unwrap_or(now), run_time));
+        let times = Times::from_frame(began, payload).ok_or(Useless::Mad)?;
+        self.watched.there = Some(There::new(times));
         Ok(())
     }
 
-    /// When and where a task ran that has just ended, by whatever way.
-    pub(super) fn ran(&mut self, index: usize, attempt: u32, taken: Instant) -> Ran {
-        let now = Instant::now();
-        let begun = self
-            .watched
-            .begun
-            .filter(|begun| (begun.0, begun.1) == (index, attempt));
-        let (started, run_time) = self.watched.ran.take().unwrap_or_else(|| {
-            let started = begun.map_or(now, |begun| begun.2);
-            (started, now.saturating_duration_since(started))
-        });
-        if begun.is_none()
-            && attempt > 0
-            && let Some(watching) = self.work.watching()
-        {
-            watching.started(index, attempt, self.worker());
+    /// A worker passed on what the task told that it answers for next.
+    pub(super) fn note_told(&mut self, payload: &[u8]) -> Result<(), Useless> {
+        self.watched.told = Some(Told::decode(payload).ok_or(Useless::Mad)?);
+        Ok(())
+    }
+
+    /// A task that has just ended is to be started again, after so many attempts.
+    pub(super) fn retried(&mut self, queued: &Queued<T>, attempt: u32, failure: &Failure) {
+        if self.watches {
+            self.ran(queued, attempt);
         }
+        let index = queued.index;
+        let span = self.watched.end(index, attempt);
+        span.in_scope(|| spans::retried(index, attempt, failure));
+        if let Some(watching) = self.work.watching() {
+            watching.retried(index, attempt, self.worker(), failure.clone());
+        }
+        self.watched = Watched::default();
+    }
+
+    /// When and where a task ran that has just ended, by whatever way. Tells what happened in it.
+    pub(super) fn ran(&mut self, queued: &Queued<T>, attempt: u32) -> Ran {
+        let (now, index, worker) = (Instant::now(), queued.index, self.worker());
+        if attempt == 0 {
+            // It was never sent. What is known is of others.
+            return Ran {
+                worker,
+                attempt,
+                taken: queued.taken,
+                started: now,
+                run_time: Duration::ZERO,
+            };
+        }
+        let told = self.watched.begun.as_ref();
+        let told = told.filter(|_| self.watched.is_at(index, attempt));
+        let told = told.map_or(now, |begun| begun.told);
+        self.begin(index, attempt);
+        let there = self.watched.there.take();
+        let decoded = self.watched.decoded.take();
+        if let (Some(watching), Some(there)) = (self.work.watching(), there)
+            && let (Some(argument_encoded), Some(result_decoded)) = (queued.encoded, decoded)
+        {
+            watching.tell(|run| Event::Carried {
+                run,
+                index,
+                attempt,
+                worker,
+                argument_encoded,
+                argument_decoded: there.decode,
+                result_encoded: there.encode,
+                result_decoded,
+            });
+        }
+        if let Some(told) = self.watched.told.take() {
+            let task = TaskPlace {
+                index,
+                attempt,
+                worker,
+            };
+            if let Some(watching) = self.work.watching() {
+                watching.tell_all(|run| told.spans(run, task));
+            }
+            let span = self.watched.begun.as_ref().map(|begun| begun.span.clone());
+            span.unwrap_or_else(Span::none)
+                .in_scope(|| told.tell_anew(index));
+        }
+        let run = there.map_or_else(
+            || Stretch {
+                started: told,
+                time: now.saturating_duration_since(told),
+            },
+            |there| there.run,
+        );
         Ran {
-            worker: self.worker(),
+            worker,
             attempt,
-            taken,
-            started,
-            run_time,
+            taken: queued.taken,
+            started: run.started,
+            run_time: run.time,
         }
     }
 }

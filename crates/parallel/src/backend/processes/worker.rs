@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, Signal, kill_current_process_group, setrlimit};
 
+use super::aside::Times;
 use super::hello::{Hello, MARK, Terms};
 use super::image::Image;
 use super::link::{Link, Side};
@@ -19,12 +20,14 @@ use super::memory::{Memory, clock};
 use super::output::Marker;
 use super::revoked::Revoked;
 use super::ring::{Corrupt, DATA};
+use super::spans::{self, Gathered};
 use super::spin::Spin;
 use super::start;
 use crate::batch_end::Batches;
 use crate::context::Inherited;
 use crate::current::Here;
 use crate::error::Failure;
+use crate::observe::spans::SpanSink;
 use crate::wire::frame::{At, HEADER, Header, Kind, MAX_PAYLOAD, TAKES_PARCEL, answer};
 use crate::wire::inbox::Inbox;
 use crate::wire::parcel::{Parcel, exchange};
@@ -132,8 +135,10 @@ pub(super) struct Worker {
     pub(super) spin: Spin,
     memory: Arc<Memory>,
     tell: Arc<OwnedFd>,
-    terms: Terms,
+    pub(super) terms: Terms,
     marker: Option<Marker>,
+    /// What its tasks tell `tracing`, if that is wanted.
+    pub(super) told: Option<Arc<Gathered>>,
     /// The task that comes next.
     next: At,
     here: Here,
@@ -168,7 +173,9 @@ impl Worker {
             tell: Arc::clone(&tell),
             generation,
         };
-        let here = Here::enter(terms.worker, Arc::new(revoked));
+        let told = spans::gathered(terms.tracing);
+        let sink = told.clone().map(|told| told as Arc<dyn SpanSink>);
+        let here = Here::enter(terms.worker, Arc::new(revoked), sink);
         let next = At {
             index: 0,
             attempt: 1,
@@ -182,6 +189,7 @@ impl Worker {
             tell,
             terms,
             marker,
+            told,
             next,
             here,
             generation,
@@ -268,15 +276,18 @@ impl Worker {
                 tell: Arc::clone(&self.tell),
                 generation: task.generation,
             };
-            self.here.renew(self.terms.worker, Arc::new(revoked));
+            self.here.renew(Arc::new(revoked));
         }
+        self.listen(at);
         self.here.task(at.index, at.attempt);
-        let began = at.watched.then(clock);
-        let kind = self.run_task(task.word, argument);
+        let (kind, times) = if at.watched {
+            let (kind, times) = Times::of(|| self.run_task(task.word, argument));
+            (kind, Some(times))
+        } else {
+            (self.run_task(task.word, argument), None)
+        };
         self.here.between_tasks();
-        if let Some(began) = began {
-            self.tell_time(task.generation, began)?;
-        }
+        self.tell_aside(task.generation, times)?;
         self.all_failed |= kind == Kind::Failed && at.all_or_nothing;
         if self.marker.is_some() {
             // What is printed without a line feed has its task too.

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use super::super::event::Event;
 use super::super::tally::Tally;
 use super::troubles;
+
+/// So many characters a bar is wide, as the template says.
+const WIDTH: usize = 30;
 
 /// So often the time that has passed is shown anew while no task ends.
 const TICK: Duration = Duration::from_secs(1);
@@ -88,21 +91,33 @@ impl Bars {
         }
     }
 
-    /// Leaves what came of the call on the screen, and nothing of its workers.
+    /// Leaves what came of the call on the screen, and nothing of its workers: as a line like any other, since
+    /// what is left of a bar goes when something else is printed.
     pub(super) fn end(self, tally: &Tally) {
-        for bar in self.workers.iter().flat_map(BTreeMap::values) {
+        let workers = self.workers.iter().flat_map(BTreeMap::values);
+        for bar in workers.chain([&self.main]) {
             bar.finish_and_clear();
             self.screen.remove(bar);
         }
-        let template = match tally.tasks {
-            Some(_) => "[{bar:30}] {pos}/{len} in {elapsed}{msg}",
-            None => "{pos} done in {elapsed}{msg}",
-        };
-        let stopped = if tally.some_left() { ", stopped" } else { "" };
-        self.main.set_style(style(template));
-        self.main
-            .abandon_with_message(format!("{}{stopped}", troubles(tally)));
+        // Whether anybody reads it changes nothing.
+        let _ = self.screen.println(at_the_end(tally));
     }
+}
+
+fn at_the_end(tally: &Tally) -> String {
+    let done = tally.done;
+    let how_far = match tally.tasks {
+        Some(tasks) => {
+            let filled = WIDTH * done.min(tasks) / tasks.max(1);
+            let head = if filled < WIDTH { ">" } else { "" };
+            let bar = format!("{}{head}", "=".repeat(filled));
+            format!("[{bar:WIDTH$}] {done}/{tasks}")
+        }
+        None => format!("{done} done"),
+    };
+    let elapsed = HumanDuration(tally.begun.elapsed());
+    let stopped = if tally.some_left() { ", stopped" } else { "" };
+    format!("{how_far} in {elapsed:#}{}{stopped}", troubles(tally))
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -1,25 +1,13 @@
 //! What is kept of one call: 32 bytes a task, and a few texts.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use super::packed::{Labels, Packed, Row};
+
 use crate::observe::{OutputStream, Totals};
-
-/// A task takes so many bytes: 24 in base64, which is how the page gets them, so that nothing remains to be
-/// converted when the call ends. They are when it began and how long it ran and waited, in
-/// seconds as `f64`, `f32`, `f32`; its index, as `u32`; its worker and how often it was started, as `u16`,
-/// with the highest bit set if it failed. Little-endian.
-pub(super) const TASK: usize = 32;
-
-/// Tasks beyond these are counted and not drawn, so that a call that never ends does not fill the memory.
-pub(super) const MOST_TASKS: usize = 1 << 22;
-
-/// So many tasks lie together, and travel together.
-pub(super) const CHUNK: usize = 1 << 15;
 
 /// So many failures, incidents, batch sizes and lines are kept, each of so many bytes.
 const MOST_NOTES: usize = 1000;
@@ -33,13 +21,16 @@ pub(super) struct Call {
     pub(super) expected: Option<usize>,
     pub(super) n_jobs: usize,
     pub(super) origin: Instant,
-    /// All of them full, but for the last one.
-    pub(super) chunks: Vec<String>,
-    pub(super) drawn: usize,
+    /// Tasks that ran. Their own are how long they waited, in seconds as `f32`; beside it stands how often
+    /// they were started, with the highest bit set if they failed.
+    pub(super) tasks: Packed,
     /// For each task that is drawn the place of its label in `labels`; empty if none has any.
     pub(super) labelled: Vec<u32>,
-    pub(super) labels: Vec<String>,
-    places: HashMap<String, u32>,
+    pub(super) labels: Labels,
+    /// Parts of tasks. Their own are the places of their labels in `part_labels`, as `u32`; beside it stands in
+    /// how many other parts they lie.
+    pub(super) parts: Packed,
+    pub(super) part_labels: Labels,
     pub(super) workers: Vec<Option<String>>,
     pub(super) running: BTreeMap<usize, Running>,
     pub(super) failures: Notes<FailureNote>,
@@ -78,6 +69,15 @@ pub(super) struct Ran {
     pub(super) started: Instant,
     pub(super) run_time: Duration,
     pub(super) wait_time: Duration,
+}
+
+/// A part of a task that has ended.
+pub(super) struct Part {
+    pub(super) index: usize,
+    pub(super) worker: usize,
+    pub(super) depth: usize,
+    pub(super) started: Instant,
+    pub(super) run_time: Duration,
 }
 
 /// What went wrong with a task.
@@ -148,11 +148,11 @@ impl Call {
             expected,
             n_jobs,
             origin: Instant::now(),
-            chunks: Vec::new(),
-            drawn: 0,
+            tasks: Packed::default(),
             labelled: Vec::new(),
-            labels: Vec::new(),
-            places: HashMap::new(),
+            labels: Labels::default(),
+            parts: Packed::default(),
+            part_labels: Labels::default(),
             workers: Vec::new(),
             running: BTreeMap::new(),
             failures: Notes::new(),
@@ -221,44 +221,34 @@ impl Call {
     }
 
     fn draw(&mut self, ran: &Ran, failed: bool, label: Option<String>) {
-        if self.drawn == MOST_TASKS {
-            return;
-        }
-        let started = self.at(ran.started);
-        if self.drawn.is_multiple_of(CHUNK) {
-            self.chunks.push(String::new());
-        }
-        let Some(chunk) = self.chunks.last_mut() else {
-            return;
+        let attempt = u16::try_from(ran.attempt).unwrap_or(u16::MAX);
+        let row = Row {
+            started: self.at(ran.started),
+            run: ran.run_time.as_secs_f32(),
+            own: ran.wait_time.as_secs_f32().to_le_bytes(),
+            index: ran.index,
+            worker: ran.worker,
+            flags: attempt.min(FAILED - 1) | if failed { FAILED } else { 0 },
         };
-        let small = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
-        let attempt = small(ran.attempt as usize).min(FAILED - 1);
-        let flags = attempt | if failed { FAILED } else { 0 };
-        let mut bytes = [0; TASK / 4 * 3];
-        bytes[..8].copy_from_slice(&started.to_le_bytes());
-        bytes[8..12].copy_from_slice(&ran.run_time.as_secs_f32().to_le_bytes());
-        bytes[12..16].copy_from_slice(&ran.wait_time.as_secs_f32().to_le_bytes());
-        let index = u32::try_from(ran.index).unwrap_or(u32::MAX);
-        bytes[16..20].copy_from_slice(&index.to_le_bytes());
-        bytes[20..22].copy_from_slice(&small(ran.worker).to_le_bytes());
-        bytes[22..].copy_from_slice(&flags.to_le_bytes());
-        STANDARD.encode_string(bytes, chunk);
-        self.drawn += 1;
-        if let Some(label) = label {
-            let place = self.place(label);
+        if self.tasks.push(&row)
+            && let Some(label) = label
+        {
+            let place = self.labels.place(label);
             self.labelled.push(place);
         }
     }
 
-    /// Many tasks may have the same label.
-    fn place(&mut self, label: String) -> u32 {
-        if let Some(place) = self.places.get(&label) {
-            return *place;
-        }
-        let place = u32::try_from(self.labels.len()).unwrap_or(u32::MAX);
-        self.labels.push(label.clone());
-        self.places.insert(label, place);
-        place
+    /// A part of a task has ended.
+    pub(super) fn part(&mut self, part: &Part, label: String) {
+        let place = self.part_labels.place_if_few(label);
+        self.parts.push(&Row {
+            started: self.at(part.started),
+            run: part.run_time.as_secs_f32(),
+            own: place.to_le_bytes(),
+            index: part.index,
+            worker: part.worker,
+            flags: u16::try_from(part.depth).unwrap_or(u16::MAX),
+        });
     }
 
     pub(super) fn incident(&mut self, worker: usize, text: String) {
@@ -299,6 +289,7 @@ fn cut(mut text: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::packed::{MOST_ROWS, ROW};
     use super::*;
 
     #[test]
@@ -332,11 +323,11 @@ mod tests {
             run_time: Duration::from_micros(1),
             wait_time: Duration::ZERO,
         };
-        for _ in 0..MOST_TASKS + 10 {
+        for _ in 0..MOST_ROWS + 10 {
             call.finish(&ran, None, None);
         }
-        let bytes: usize = call.chunks.iter().map(String::len).sum();
-        assert_eq!(bytes, MOST_TASKS * TASK);
-        assert_eq!(call.counts.finished, MOST_TASKS + 10);
+        let bytes: usize = call.tasks.chunks.iter().map(String::len).sum();
+        assert_eq!(bytes, MOST_ROWS * ROW);
+        assert_eq!(call.counts.finished, MOST_ROWS + 10);
     }
 }

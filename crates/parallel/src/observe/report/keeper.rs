@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::call::{Call, Ran};
+use super::call::{Call, Part, Ran};
 use super::names::Names;
 use super::update::{Cursor, Update};
-use crate::observe::Event;
+use crate::observe::{Event, spans};
 
 /// Noting takes the lock for as long as it takes to copy a few bytes; so does asking what is new.
 #[derive(Default)]
@@ -178,10 +178,29 @@ fn note(call: &mut Call, event: &Event, label: Option<String>, names: &Names) {
             text,
             ..
         } => call.line(*worker, *task, *stream, text),
+        Event::Span {
+            index,
+            worker,
+            name,
+            fields,
+            depth,
+            started,
+            run_time,
+            ..
+        } => {
+            let part = Part {
+                index: *index,
+                worker: *worker,
+                depth: *depth,
+                started: *started,
+                run_time: *run_time,
+            };
+            call.part(&part, spans::label(name, fields));
+        }
         Event::RunFinished { totals, .. } => {
             call.running.clear();
             call.ended = Some(*totals);
         }
-        Event::RunStarted { .. } | Event::Lost { .. } => {}
+        Event::RunStarted { .. } | Event::Lost { .. } | Event::Carried { .. } => {}
     }
 }

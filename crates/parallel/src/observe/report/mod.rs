@@ -9,6 +9,7 @@ mod call;
 mod file;
 mod keeper;
 mod names;
+mod packed;
 mod page;
 mod request;
 mod server;

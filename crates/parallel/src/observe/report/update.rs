@@ -4,7 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
-use super::call::{CHUNK, Call, Counts, FailureNote, Incident, Line, Running, TASK};
+use super::call::{Call, Counts, FailureNote, Incident, Line, Running};
+use super::packed::ROW;
 
 /// How much of a call has been told.
 #[derive(Default)]
@@ -12,6 +13,8 @@ pub(super) struct Cursor {
     run: Option<u64>,
     tasks: usize,
     labels: usize,
+    parts: usize,
+    part_labels: usize,
     workers: Vec<bool>,
     failures: usize,
     incidents: usize,
@@ -37,6 +40,9 @@ pub(super) struct Update {
     #[serde(serialize_with = "base64")]
     labelled: Vec<u32>,
     labels: Vec<String>,
+    #[serde(skip)]
+    parts: String,
+    part_labels: Vec<String>,
     workers: Vec<(usize, String)>,
     running: Vec<(usize, Running)>,
     failures: Vec<FailureNote>,
@@ -60,9 +66,11 @@ impl Update {
             };
         }
         let from = cursor.tasks;
-        let chunk = call.chunks.get(from / CHUNK).map_or("", String::as_str);
-        let tasks = chunk.get(from % CHUNK * TASK..).unwrap_or_default();
-        cursor.tasks += tasks.len() / TASK;
+        let tasks = call.tasks.since(from);
+        cursor.tasks += tasks.len() / ROW;
+        let parts = call.parts.since(cursor.parts);
+        cursor.parts += parts.len() / ROW;
+        let more = cursor.tasks < call.tasks.drawn || cursor.parts < call.parts.drawn;
         let labelled = call.labelled.get(from..cursor.tasks).unwrap_or_default();
         let mut workers = Vec::new();
         cursor.workers.resize(call.workers.len(), false);
@@ -83,11 +91,13 @@ impl Update {
                 None => call.now(),
             },
             // The page takes it as the last word.
-            ended: call.ended.is_some() && cursor.tasks == call.drawn,
+            ended: call.ended.is_some() && !more,
             counts: call.counts,
             tasks: tasks.to_owned(),
             labelled: labelled.to_vec(),
-            labels: call.labels[cursor.labels..].to_vec(),
+            labels: call.labels.texts[cursor.labels..].to_vec(),
+            parts: parts.to_owned(),
+            part_labels: call.part_labels.texts[cursor.part_labels..].to_vec(),
             workers,
             running: call
                 .running
@@ -100,9 +110,10 @@ impl Update {
             batches: call.batches.since(cursor.batches),
             lines: call.lines.since(cursor.lines),
             lines_in_all: call.lines.all,
-            more: cursor.tasks < call.drawn,
+            more,
         };
-        cursor.labels = call.labels.len();
+        cursor.labels = call.labels.texts.len();
+        cursor.part_labels = call.part_labels.texts.len();
         cursor.failures = call.failures.all;
         cursor.incidents = call.incidents.all;
         cursor.batches = call.batches.all;
@@ -116,9 +127,12 @@ impl Update {
         let mut json = json.replace('<', "\\u003c");
         // By far the most of it, with nothing in it to be escaped.
         json.pop();
-        json.push_str(",\"tasks\":\"");
-        json.push_str(&self.tasks);
-        json.push_str("\"}");
+        for (name, rows) in [("tasks", &self.tasks), ("parts", &self.parts)] {
+            json += &format!(",\"{name}\":\"");
+            json += rows;
+            json.push('"');
+        }
+        json.push('}');
         json
     }
 }
@@ -148,6 +162,7 @@ fn base64<S: Serializer>(numbers: &[u32], serializer: S) -> Result<S::Ok, S::Err
 #[cfg(test)]
 mod tests {
     use super::super::call::Ran;
+    use super::super::packed::CHUNK;
     use super::*;
     use std::time::Duration;
 
@@ -172,22 +187,22 @@ mod tests {
             finish(&mut call, index, None);
             if index % 1000 == 0 {
                 let update = Update::of(&call, &mut cursor, "", true);
-                assert_eq!(update.labelled.len() * TASK, update.tasks.len());
-                told += update.tasks.len() / TASK;
+                assert_eq!(update.labelled.len() * ROW, update.tasks.len());
+                told += update.tasks.len() / ROW;
             }
         }
         loop {
             let update = Update::of(&call, &mut cursor, "", true);
-            told += update.tasks.len() / TASK;
+            told += update.tasks.len() / ROW;
             if !update.more {
                 break;
             }
         }
         assert_eq!(told, 2 * CHUNK + 10);
-        assert_eq!(call.labels, ["same"]);
+        assert_eq!(call.labels.texts, ["same"]);
         let mut from_the_beginning = Cursor::default();
         let first = Update::of(&call, &mut from_the_beginning, "", true);
-        assert!(first.more && first.tasks.len() == CHUNK * TASK);
+        assert!(first.more && first.tasks.len() == CHUNK * ROW);
     }
 
     #[test]

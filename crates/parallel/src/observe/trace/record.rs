@@ -22,8 +22,9 @@ pub(super) struct Record<'a> {
 /// What kind of event, with what belongs to that kind.
 #[derive(Clone, Debug)]
 pub(super) enum Phase {
-    /// A block, from its beginning to its end.
+    /// A block, from its beginning to its end. Blocks in a row may lie in one another.
     Complete {
+        category: &'static str,
         duration: u64,
     },
     /// A mark in a row, beside the rows of a group, or beside all: `t`, `p` or `g`.
@@ -51,9 +52,9 @@ impl Display for Record<'_> {
         write!(f, r#"{{"name":{name},"ts":{time}"#)?;
         write!(f, r#","pid":{},"tid":{}"#, self.group, self.row)?;
         match &self.phase {
-            Phase::Complete { duration } => {
+            Phase::Complete { category, duration } => {
                 let duration = microseconds(*duration);
-                write!(f, r#","ph":"X","cat":"task","dur":{duration}"#)?;
+                write!(f, r#","ph":"X","cat":"{category}","dur":{duration}"#)?;
             }
             Phase::Instant { scope } => write!(f, r#","ph":"i","s":"{scope}""#)?,
             Phase::Counter => write!(f, r#","ph":"C""#)?,

@@ -1,14 +1,28 @@
-//! What is drawn in the row of a worker: blocks, of which none overlaps another.
+//! What is drawn in a row: blocks, of which none overlaps another, but for parts within a block.
 
 use super::json::Object;
 
 /// A block in a row. Times are in nanoseconds since the trace began.
 #[derive(Debug)]
 pub(super) struct Block {
+    /// What kind it is: `task`, `span`, `way`.
+    pub(super) category: &'static str,
     pub(super) name: String,
     pub(super) start: u64,
     pub(super) end: u64,
     pub(super) args: Object,
+    /// What lies within it.
+    pub(super) parts: Vec<Block>,
+}
+
+/// More parts of a block are not drawn.
+const MOST_PARTS: usize = 4096;
+
+/// What was done with a task before and after it ran, in its worker.
+#[derive(Debug)]
+pub(super) struct Way {
+    pub(super) decode: Block,
+    pub(super) encode: Block,
 }
 
 /// The row of a worker.
@@ -20,12 +34,40 @@ pub(super) struct Row {
     begun: Option<(usize, u32, u64)>,
     /// An attempt that failed, of which nobody tells how long it took.
     failed: Option<Block>,
+    /// Of the task that ends next: its parts, and its way.
+    parts: Vec<Block>,
+    way: Option<Way>,
 }
 
 impl Row {
     /// A task begins.
     pub(super) fn begin(&mut self, index: usize, attempt: u32, now: u64) {
         self.begun = Some((index, attempt, now));
+        self.parts.clear();
+        self.way = None;
+    }
+
+    /// A part of the task that ends next.
+    pub(super) fn add(&mut self, part: Block) {
+        if self.parts.len() < MOST_PARTS {
+            self.parts.push(part);
+        }
+    }
+
+    /// The way of the task that ends next.
+    pub(super) fn carry(&mut self, way: Way) {
+        self.way = Some(way);
+    }
+
+    /// A task has ended: what is to be drawn of it, one after the other.
+    pub(super) fn end(&mut self, task: Block) -> Vec<Block> {
+        let parts = std::mem::take(&mut self.parts);
+        let task = Block { parts, ..task };
+        let blocks = match self.way.take() {
+            Some(Way { decode, encode }) => vec![decode, task, encode],
+            None => vec![task],
+        };
+        blocks.into_iter().map(|block| self.place(block)).collect()
     }
 
     /// An attempt has failed: a block from its beginning to now, or to when the next one begins, since
@@ -41,7 +83,10 @@ impl Row {
             start,
             end: now,
             args,
+            parts: std::mem::take(&mut self.parts),
+            category: "task",
         });
+        self.way = None;
     }
 
     /// The attempt that failed, if there was one since this was last asked.
@@ -57,7 +102,22 @@ impl Row {
         block.start = block.start.max(self.end);
         block.end = block.end.max(block.start);
         self.end = block.end;
+        block.trim_parts();
         block
+    }
+}
+
+impl Block {
+    /// Cuts from its parts what lies outside of it, and puts them in the order in which they begin, the one
+    /// that lies around others before these.
+    fn trim_parts(&mut self) {
+        let (start, end) = (self.start, self.end);
+        for part in &mut self.parts {
+            part.start = part.start.clamp(start, end);
+            part.end = part.end.clamp(part.start, end);
+        }
+        self.parts
+            .sort_by_key(|part| (part.start, std::cmp::Reverse(part.end)));
     }
 }
 
@@ -67,10 +127,12 @@ mod tests {
 
     fn block(start: u64, end: u64) -> Block {
         Block {
+            category: "task",
             name: String::new(),
             start,
             end,
             args: Object::default(),
+            parts: Vec::new(),
         }
     }
 
@@ -85,6 +147,22 @@ mod tests {
         assert_eq!(place(18, 30), (20, 30));
         assert_eq!(place(5, 8), (30, 30));
         assert_eq!(place(40, 50), (40, 50));
+    }
+
+    #[test]
+    fn parts_lie_within_their_task() {
+        let mut row = Row::default();
+        row.begin(0, 1, 0);
+        for (start, end) in [(20, 30), (10, 45), (90, 200), (0, 15)] {
+            row.add(block(start, end));
+        }
+        let [task] = &row.end(block(10, 100))[..] else {
+            panic!("there is one block")
+        };
+        let parts = task.parts.iter().map(|part| (part.start, part.end));
+        assert!(parts.eq([(10, 45), (10, 15), (20, 30), (90, 100)]));
+        row.begin(1, 1, 100);
+        assert!(row.end(block(100, 110))[0].parts.is_empty());
     }
 
     #[test]

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::array::Array;
 use super::json::Object;
-use super::record::{Phase, Record, microseconds};
-use super::rows::{Block, Row};
+use super::record::{Phase, Record};
+use super::rows::Row;
 use crate::observe::{Event, OutputStream};
 
-/// To wait for less is not worth drawing.
-const LONG: Duration = Duration::from_micros(100);
+/// What this process does for a worker is in a row of its own, as if it were the worker of this number and
+/// the worker's.
+pub(super) const WAYS: usize = 1 << 20;
 
 /// What is written, and all that must be remembered for it.
 pub(super) struct Writer {
@@ -19,7 +20,7 @@ pub(super) struct Writer {
     path: String,
     /// The first one.
     error: Option<io::Error>,
-    begun: Instant,
+    pub(super) begun: Instant,
     /// The group of rows of each call that goes on.
     calls: BTreeMap<u64, usize>,
     /// Of each group and worker.
@@ -30,10 +31,10 @@ pub(super) struct Writer {
 
 /// Where to draw.
 #[derive(Clone, Copy)]
-struct At {
-    group: usize,
-    row: usize,
-    time: u64,
+pub(super) struct At {
+    pub(super) group: usize,
+    pub(super) row: usize,
+    pub(super) time: u64,
 }
 
 impl Writer {
@@ -67,7 +68,7 @@ impl Writer {
         }
     }
 
-    fn push(&mut self, record: &Record<'_>) {
+    pub(super) fn push(&mut self, record: &Record<'_>) {
         if self.error.is_none() {
             let pushed = self.array.push(record);
             self.keep(pushed);
@@ -155,6 +156,8 @@ impl Writer {
                 };
                 self.instant(at, "t", "printed", args);
             }
+            Event::Carried { .. } => self.carried(group, event),
+            Event::Span { .. } => self.span(group, event),
             Event::RunFinished { totals, .. } => {
                 self.draw_failed(group);
                 let args = Object::default()
@@ -171,61 +174,7 @@ impl Writer {
         }
     }
 
-    fn finished(&mut self, group: usize, event: &Event, now: u64) {
-        let Event::TaskFinished {
-            run,
-            index,
-            attempt,
-            worker,
-            started,
-            run_time,
-            wait_time,
-            failure,
-        } = event
-        else {
-            return;
-        };
-        let waited = microseconds(wait_time.as_nanos() as u64);
-        let mut args = attempt_args(*index, *attempt).number("waited_us", waited);
-        if let Some(failure) = failure {
-            args = args.text("failure", &failure.to_string());
-        }
-        let name = format!("task {index}");
-        if *attempt == 0 {
-            let name = format!("{name} did not run");
-            return self.instant(At::group(group, now), "p", &name, args);
-        }
-        let start = self.since_begun(*started);
-        let at = self.at(group, *worker, start);
-        if let Some(failed) = self.row(group, *worker).failed_before(start) {
-            self.block(at, &failed);
-        }
-        if *wait_time >= LONG {
-            let taken = started.checked_sub(*wait_time).unwrap_or(self.begun);
-            let time = self.since_begun(taken);
-            for (phase, time) in [(begin as Edge, time), (end, start)] {
-                let phase = phase("wait", format!("{run}.{index}"));
-                self.push(&At { time, ..at }.record(phase, "wait", Object::default()));
-            }
-        }
-        let block = Block {
-            name,
-            start,
-            end: start.saturating_add(run_time.as_nanos() as u64),
-            args,
-        };
-        let block = self.row(group, *worker).place(block);
-        self.block(at, &block);
-    }
-
-    fn block(&mut self, at: At, block: &Block) {
-        let (time, args) = (block.start, block.args.clone());
-        let duration = block.end - block.start;
-        let phase = Phase::Complete { duration };
-        self.push(&At { time, ..at }.record(phase, &block.name, args));
-    }
-
-    fn instant(&mut self, at: At, scope: &'static str, name: &str, args: Object) {
+    pub(super) fn instant(&mut self, at: At, scope: &'static str, name: &str, args: Object) {
         self.push(&at.record(Phase::Instant { scope }, name, args));
     }
 
@@ -263,21 +212,26 @@ impl Writer {
     }
 
     /// The row of a worker. It gets its name when there is first something to draw.
-    fn at(&mut self, group: usize, worker: usize, time: u64) -> At {
+    pub(super) fn at(&mut self, group: usize, worker: usize, time: u64) -> At {
         self.row(group, worker);
         let row = worker + 1;
         At { group, row, time }
     }
 
-    fn row(&mut self, group: usize, worker: usize) -> &mut Row {
+    pub(super) fn row(&mut self, group: usize, worker: usize) -> &mut Row {
         if !self.rows.contains_key(&(group, worker)) {
-            let row = worker + 1;
             let at = At {
                 group,
-                row,
+                row: worker + 1,
                 time: 0,
             };
-            self.name(at, "thread_name", &format!("worker {worker}"));
+            let (name, place) = match worker.checked_sub(WAYS) {
+                None => (format!("worker {worker}"), 2 * worker),
+                Some(worker) => (format!("to and from worker {worker}"), 2 * worker + 1),
+            };
+            self.name(at, "thread_name", &name);
+            let args = Object::default().number("sort_index", place);
+            self.push(&at.record(Phase::Metadata, "thread_sort_index", args));
         }
         self.rows.entry((group, worker)).or_default()
     }
@@ -287,14 +241,14 @@ impl Writer {
         self.push(&at.record(Phase::Metadata, what, args));
     }
 
-    fn since_begun(&self, then: Instant) -> u64 {
+    pub(super) fn since_begun(&self, then: Instant) -> u64 {
         then.saturating_duration_since(self.begun).as_nanos() as u64
     }
 }
 
 impl At {
     /// Beside the rows.
-    fn group(group: usize, time: u64) -> Self {
+    pub(super) fn group(group: usize, time: u64) -> Self {
         Self {
             group,
             row: 0,
@@ -302,7 +256,7 @@ impl At {
         }
     }
 
-    fn record(self, phase: Phase, name: &str, args: Object) -> Record<'_> {
+    pub(super) fn record(self, phase: Phase, name: &str, args: Object) -> Record<'_> {
         Record {
             name,
             phase,
@@ -315,17 +269,17 @@ impl At {
 }
 
 /// What makes the beginning or the end of something that may overlap others.
-type Edge = fn(&'static str, String) -> Phase;
+pub(super) type Edge = fn(&'static str, String) -> Phase;
 
-fn begin(category: &'static str, id: String) -> Phase {
+pub(super) fn begin(category: &'static str, id: String) -> Phase {
     Phase::AsyncBegin { category, id }
 }
 
-fn end(category: &'static str, id: String) -> Phase {
+pub(super) fn end(category: &'static str, id: String) -> Phase {
     Phase::AsyncEnd { category, id }
 }
 
-fn attempt_args(index: usize, attempt: u32) -> Object {
+pub(super) fn attempt_args(index: usize, attempt: u32) -> Object {
     let args = Object::default().number("index", index);
     args.number("attempt", attempt)
 }

@@ -30,6 +30,7 @@ const DONE: u8 = 17;
 const BEGUN: u8 = 19;
 const UNFIT: u8 = 20;
 const OF_ANOTHER_VERSION: u8 = 21;
+const TOLD: u8 = 22;
 
 /// The memory that this worker shares with its parent.
 struct Shared {
@@ -167,13 +168,18 @@ fn go_mad(nonsense: u32, seed: u64) {
         10 => shared.set(TAIL, tail + CAPACITY + 1),
         11 => shared.set(TAIL, tail - 1),
         12 => shared.set(TAIL, u64::MAX),
+        // What nobody asked for, as it should be; and what was asked for, as it should not be.
+        13 => shared.say(&shared.frame(TOLD, 2, 0, b"\0\0")),
+        TOLD_WRONG => shared.say(&shared.frame(TOLD, 5, 0, b"pizza")),
         _ => unreachable!(),
     }
     ring_bells();
 }
 
 /// What is nonsense whatever would come next.
-const AT_ONCE: [u32; 9] = [4, 5, 6, 7, 8, 9, 10, 11, 12];
+const AT_ONCE: [u32; 11] = [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, TOLD_WRONG];
+/// Where it is asked what tasks tell.
+const TOLD_WRONG: u32 = 14;
 /// What is known as nonsense by what comes next.
 const IN_THE_END: [u32; 4] = [0, 1, 2, 3];
 
@@ -207,7 +213,11 @@ fn check(nonsense: u32, then: Then) {
     let seed = seed();
     for batch_size in [BatchSize::Auto, 1.into(), 16.into()] {
         let parallel = Parallel::new(1).batch_size(batch_size);
-        let parallel = parallel.backend(Processes::new());
+        let backend = match nonsense {
+            TOLD_WRONG => Processes::new().tracing(tracing::Level::INFO),
+            _ => Processes::new(),
+        };
+        let parallel = parallel.backend(backend);
         // The next call has another generation.
         assert_eq!(parallel.map(|i| i, 0..3).unwrap(), [0, 1, 2]);
         let tasks = (0..TASKS).map(|i| delayed(task, (i, nonsense, seed, then)));

@@ -5,6 +5,8 @@ const FAILED = 1 << 15;
 const BINS_PER_DECADE = 8;
 const SHORTEST_DECADE = -9;
 const SLOWEST = 10;
+// Parts that lie in more others are not drawn.
+const DEEPEST = 3;
 
 class Lane {
   constructor(worker) {
@@ -12,6 +14,8 @@ class Lane {
     this.name = `Worker ${worker}`;
     this.size = 0;
     this.sorted = true;
+    // Parts of the tasks: those that lie in no other part, those in one other, and so on.
+    this.parts = [];
     this.allocate(64);
   }
 
@@ -95,6 +99,7 @@ class Lane {
 
 const emptyRun = () => ({
   number: null, title: "", live: false, ended: false, expected: null, jobs: 1, now: 0, first: 0, last: 0,
+  partLabels: [], deepest: 0, partsDrawn: 0,
   counts: { finished: 0, failed: 0, retried: 0, busy: 0, lost: 0 },
   lanes: [], byWorker: new Map(), labels: [], labelled: false, running: [], drawn: 0,
   failures: [], failuresInAll: 0, failureOf: new Map(), incidents: [], batches: [], lines: [], linesInAll: 0,
@@ -156,6 +161,22 @@ function addTasks(bytes, labelBytes) {
   run.drawn += count;
 }
 
+// Parts lie in columns as tasks do; where those have how long they waited, these have nothing.
+function addParts(bytes) {
+  const columns = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at < bytes.length; at += TASK_BYTES) {
+    const depth = columns.getUint16(at + 22, true);
+    if (depth >= DEEPEST) continue;
+    const lane = laneOf(columns.getUint16(at + 20, true));
+    lane.parts[depth] ??= new Lane(lane.worker);
+    const start = columns.getFloat64(at, true);
+    const seconds = columns.getFloat32(at + 8, true);
+    lane.parts[depth].push(start, seconds, 0, columns.getUint32(at + 16, true), 0, columns.getUint32(at + 12, true));
+    run.deepest = Math.max(run.deepest, depth + 1);
+    run.partsDrawn++;
+  }
+}
+
 const lastOf = (notes, more, most = 1000) => notes.concat(more).slice(-most);
 
 // Takes in what is new.
@@ -177,7 +198,12 @@ function apply(update) {
   run.running = update.running;
   for (const [worker, name] of update.workers) laneOf(worker).name = name;
   addTasks(bytesOf(update.tasks), bytesOf(update.labelled));
-  for (const lane of run.lanes) lane.sort();
+  for (const label of update.part_labels) run.partLabels.push(label);
+  addParts(bytesOf(update.parts));
+  for (const lane of run.lanes) {
+    lane.sort();
+    for (const parts of lane.parts) parts?.sort();
+  }
   for (const failure of update.failures) run.failureOf.set(failure.index, failure);
   run.failures = lastOf(run.failures, update.failures);
   run.failuresInAll = update.failures_in_all;

@@ -1,5 +1,8 @@
 // Pointer and keyboard on the timeline.
 
+// So many parts of a task are told.
+const MOST_NAMED = 20;
+
 const tip = document.getElementById("tip");
 const told = document.getElementById("selected");
 
@@ -31,11 +34,34 @@ function find(x, y) {
   if (high - low > 1) return { lane, low, high };
   const at = lane.at(timeAt(x));
   const i = at >= 0 ? at : high - low === 1 ? low : -1;
-  return i < 0 ? null : { lane, i };
+  return i < 0 ? null : { lane, i, parts: partsAt(lane, timeAt(x), half) };
+}
+
+// The parts of a task that lie around a moment, from the outermost; where they share a pixel, the nearest.
+function partsAt(lane, time, half) {
+  return lane.parts.flatMap((parts) => {
+    const low = parts.firstFrom(time - half);
+    const at = parts.at(time);
+    const i = at >= 0 ? at : low < parts.size && parts.start[low] <= time + half ? low : -1;
+    return i < 0 ? [] : [`${run.partLabels[parts.label[i]] ?? "a part"}: ${duration(parts.run[i])}`];
+  });
+}
+
+// All parts of a task that lie in no other part, for those who do not point.
+function partsOf(lane, i) {
+  const parts = lane.parts[0];
+  const low = parts?.firstFrom(lane.start[i] - 1e-6) ?? 0;
+  const high = parts?.firstFrom(lane.end(i), low) ?? 0;
+  const named = [];
+  for (let part = low; part < high && named.length < MOST_NAMED; part++) {
+    if (parts.index[part] === lane.index[i]) named.push(`${run.partLabels[parts.label[part]] ?? "a part"} ${duration(parts.run[part])}`);
+  }
+  if (named.length === 0) return "";
+  return `\nIn it: ${named.join(", ")}${high - low > named.length ? ", …" : ""}.`;
 }
 
 function describeFound(found) {
-  if (found.i !== undefined) return describe(found.lane, found.i);
+  if (found.i !== undefined) return [describe(found.lane, found.i), ...found.parts].join("\n");
   const { lane, low, high } = found;
   const failed = lane.failedBefore[high] - lane.failedBefore[low];
   const mean = (lane.busyBefore[high] - lane.busyBefore[low]) / (high - low);
@@ -55,7 +81,7 @@ function hover(event) {
 function select(lane, i) {
   selected = { lane, i };
   view.reveal(lane, i);
-  told.textContent = describe(lane, i);
+  told.textContent = describe(lane, i) + partsOf(lane, i);
   redraw();
 }
 

@@ -5,6 +5,7 @@ const canvas = document.getElementById("timeline");
 const AXIS = 24;
 const PALETTE = ["#0b5cad", "#8a5a00", "#1b7a4b", "#7b3fa0", "#00707a", "#a03a62", "#4b5fb8", "#5f6b1e"];
 const FAILURE = "#b3261e";
+const PART_HEIGHT = 18;
 
 // Where things are, in pixels.
 const layout = { left: 0, width: 1, laneHeight: 26, height: 0, colors: {} };
@@ -17,7 +18,9 @@ function measure(pen) {
     layout.colors[name] = style.getPropertyValue(`--${name}`).trim();
   }
   const lanes = Math.max(1, run.lanes.length);
-  layout.laneHeight = Math.max(2, Math.min(30, Math.floor(560 / lanes)));
+  // Where tasks have parts, each row of these takes some height.
+  const height = 30 + PART_HEIGHT * run.deepest;
+  layout.laneHeight = Math.max(2, Math.min(height, Math.floor((560 / 30) * height / lanes)));
   layout.height = AXIS + lanes * layout.laneHeight;
   const width = Math.max(200, canvas.parentElement.clientWidth);
   const ratio = window.devicePixelRatio || 1;
@@ -114,13 +117,18 @@ function drawColumns(pen, lane, { from, to, top, tall }) {
   pen.globalAlpha = 1;
 }
 
-function drawTasks(pen, lane, low, high, { from, to, top, tall }) {
+function drawTasks(pen, lane, low, high, place) {
+  const { from, to, top } = place;
+  // Of the height of a lane the parts of its tasks get what is below, if there is enough.
+  const parted = lane.parts.length > 0 && place.tall >= 30 + PART_HEIGHT * run.deepest - 2;
+  const tall = parted ? 28 : place.tall;
   const perSecond = layout.width / (to - from);
   const xOf = (time) => layout.left + Math.max(0, Math.min(to - from, time - from) * perSecond);
   pen.save();
   pen.beginPath();
-  pen.rect(layout.left, top, layout.width, tall);
+  pen.rect(layout.left, top, layout.width, place.tall);
   pen.clip();
+  if (parted) lane.parts.forEach((parts, depth) => drawParts(pen, parts, xOf, from, to, top + tall + PART_HEIGHT * depth));
   for (let i = low; i < high; i++) {
     const x = xOf(lane.start[i]);
     if (lane.end(i) < from) continue;
@@ -142,6 +150,31 @@ function drawTasks(pen, lane, low, high, { from, to, top, tall }) {
   pen.restore();
 }
 
+// Parts of tasks, below these. Those that are narrower than a pixel share one.
+function drawParts(pen, parts, xOf, from, to, top) {
+  if (!parts) return;
+  const low = Math.max(0, parts.firstFrom(from) - 1);
+  const high = parts.firstFrom(to, low);
+  let drawnTo = -1;
+  for (let i = low; i < high; i++) {
+    const x = xOf(parts.start[i]);
+    const end = Math.max(x + 1, xOf(parts.end(i)));
+    if (parts.end(i) < from || end <= drawnTo) continue;
+    drawnTo = end;
+    pen.fillStyle = PALETTE[(parts.label[i] + 3) % PALETTE.length];
+    pen.globalAlpha = 0.85;
+    pen.fillRect(x, top + 1, Math.max(1, end - x - 0.5), PART_HEIGHT - 2);
+    pen.globalAlpha = 1;
+    if (end - x > 24) writeInside(pen, shortest(run.partLabels[parts.label[i]] ?? "", end - x), x, top, end - x, PART_HEIGHT - 2);
+  }
+}
+
+// What a part is called, or where there is no room, the values of its fields.
+const shortest = (label, wide) => (label.length > roomIn(wide) ? label.slice(label.indexOf(" ") + 1) : label);
+
+// So many letters fit.
+const roomIn = (wide) => Math.floor((wide - 8) / 6);
+
 // Failures are told apart by more than a colour.
 function hatch(pen, x, top, wide, tall) {
   pen.save();
@@ -159,7 +192,7 @@ function hatch(pen, x, top, wide, tall) {
 }
 
 function writeInside(pen, text, x, top, wide, tall) {
-  const room = Math.floor((wide - 8) / 6);
+  const room = roomIn(wide);
   const shown = text.length > room ? (room > 3 ? `${text.slice(0, room - 1)}…` : "") : text;
   pen.fillStyle = "#fff";
   pen.fillText(shown, x + 4, top + tall / 2 + 1, Math.max(1, wide - 6));
