@@ -67,7 +67,7 @@ fn frame_at(bytes: &[u8]) -> Result<Option<(Header, Range<usize>)>, Garbled> {
         return Ok(None);
     };
     let header = Header::from_bytes(*bytes_of_header);
-    let known = matches!(bytes_of_header[0], 1..=7 | 17..=21);
+    let known = matches!(bytes_of_header[0], 1..=8 | 17..=22);
     assert_eq!(header.is_ok(), known, "{header:?}");
     let header = header?;
     assert_eq!(&header.to_bytes(), bytes_of_header);

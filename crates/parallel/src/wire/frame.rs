@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     At = 6,
     /// To the worker, before the tasks of a call: what they inherit. The payload is it, encoded.
     Inherit = 7,
+    /// To the worker, before a task: it needs what so many parcels have brought.
+    Given = 8,
     /// To the parent: a task's result. For the word see [`answer`].
     Done = 17,
     /// To the parent: a task's failure, encoded. The word as for `Done`.
@@ -47,10 +49,12 @@ pub(crate) enum Kind {
     /// To the parent, before the answer of a task that is watched: when it began, by the clock that both
     /// see, is the word, and how long it ran the payload; both in nanoseconds.
     Ran = 21,
+    /// To the parent: as `Done`, and objects have been sent that belong to the result.
+    DoneWith = 22,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Task,
         Self::TaskTell,
         Self::TaskLast,
@@ -60,9 +64,11 @@ impl Kind {
         Self::Begin,
         Self::At,
         Self::Inherit,
+        Self::Given,
         Self::Begun,
         Self::Unfit,
         Self::Ran,
+        Self::DoneWith,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {

@@ -11,6 +11,7 @@
 
 use std::ptr::NonNull;
 
+use super::attachments;
 use super::value::{Value, decode, encode};
 use crate::error::Failure;
 
@@ -40,7 +41,8 @@ where
     const { assert_captureless::<F>() };
     |argument, result| {
         let argument: A = decode(argument)?;
-        encode(&out_of_nothing::<F>()(argument), result)
+        let value = attachments::outside(|| out_of_nothing::<F>()(argument));
+        encode(&value, result)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::delayed::{Portable, Task};
 use crate::error::Failure;
 use crate::wire::EntryPoint;
+use crate::wire::attachments::{self, Resolve};
 use crate::work::Conversion;
 
 /// A [`Portable`] task of whatever type: what a backend runs that is
@@ -35,7 +36,8 @@ pub struct AnyOutput(Output);
 
 enum Output {
     Value(Box<dyn Any + Send>),
-    Encoded(Vec<u8>),
+    /// With what the bytes may refer to.
+    Encoded(Vec<u8>, Option<Arc<dyn Resolve>>),
 }
 
 /// A task of which the type is forgotten.
@@ -96,7 +98,10 @@ where
 
     fn result(&self, result: AnyOutput) -> Result<T::Output, Failure> {
         match result.0 {
-            Output::Encoded(bytes) => T::decode(&bytes),
+            Output::Encoded(bytes, known) => {
+                let _session = known.map(|known| attachments::enter(Some(known)));
+                T::decode(&bytes)
+            }
             Output::Value(value) => {
                 let value = value.downcast().map(|value| *value);
                 value.map_err(|_| Failure::Decode {
@@ -128,7 +133,8 @@ impl Portable for AnyTask {
 
     /// The type is not known here: the bytes are kept until it is.
     fn decode(bytes: &[u8]) -> Result<AnyOutput, Failure> {
-        Ok(AnyOutput(Output::Encoded(bytes.to_owned())))
+        let encoded = Output::Encoded(bytes.to_owned(), attachments::known());
+        Ok(AnyOutput(encoded))
     }
 }
 
@@ -145,7 +151,7 @@ impl fmt::Debug for AnyOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match &self.0 {
             Output::Value(_) => format_args!("a value"),
-            Output::Encoded(_) => format_args!("encoded"),
+            Output::Encoded(..) => format_args!("encoded"),
         };
         f.debug_tuple("AnyOutput").field(&what).finish()
     }

@@ -12,6 +12,7 @@
 //! result being in the ring, or is what it died of. So nothing runs twice, and nothing is lost.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Crew;
@@ -26,6 +27,7 @@ use super::watched::Watched;
 use crate::delayed::{Portable, Task};
 use crate::error::{BackendError, Failure, TaskError};
 use crate::observe::Event;
+use crate::shared::Object;
 use crate::wire::frame::{At, HEADER, Header, Kind};
 use crate::work::{Batch, Work};
 use crate::{panics, wire};
@@ -43,6 +45,8 @@ pub(super) struct Queued<T> {
     pub(super) history: Vec<Failure>,
     /// When it was taken from the work.
     pub(super) taken: Instant,
+    /// To what it refers, as it was sent last.
+    pub(super) objects: Vec<Arc<Object>>,
 }
 
 pub(super) struct Lane<'l, 'w, T: Portable>
@@ -168,7 +172,7 @@ where
                 // None of the batch could be sent.
                 Ok(false) if self.queue.is_empty() => {}
                 Ok(false) => match self.sleep(true, self.deadline()) {
-                    Ok(Woken::Bell | Woken::Printed | Woken::Stop) => {}
+                    Ok(Woken::Bell | Woken::Given | Woken::Printed | Woken::Stop) => {}
                     Ok(Woken::Late) => self.check_time()?,
                     Ok(Woken::Gone) => self.replace(Ended::ByItself)?,
                     Err(useless) => self.replace(Ended::Useless(useless))?,
@@ -227,6 +231,7 @@ where
                     },
                     history: Vec::new(),
                     taken,
+                    objects: Vec::new(),
                 });
             self.queue.extend(queued);
             self.batches += 1;
@@ -288,15 +293,17 @@ where
         let Some(process) = &self.process else {
             return Ok(Woken::Gone);
         };
-        let unsent = self.written < self.outbox.len();
+        let unsent = self.written < self.outbox.len() && !process.posting;
         let events = if unsent { DATA | SPACE } else { DATA };
         if !process.link.fall_asleep(events)? {
             return Ok(Woken::Bell);
         }
         let stop = until_stop.then(|| self.crew.stop());
         let woken = process.wait(stop, deadline);
-        if woken == Woken::Printed {
-            self.hear();
+        match woken {
+            Woken::Printed => self.hear(),
+            Woken::Given if !process.courier.take_in() => return Err(Useless::Mad),
+            _ => {}
         }
         Ok(woken)
     }

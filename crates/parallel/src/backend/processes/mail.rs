@@ -7,6 +7,7 @@ use super::process::Process;
 use super::ring::Corrupt;
 use crate::delayed::Portable;
 use crate::error::Failure;
+use crate::wire::attachments::{self, Attached};
 use crate::wire::frame::{At, Garbled, HEADER, Header, Kind, MAX_PAYLOAD, split_answer};
 use crate::{panics, wire};
 
@@ -65,6 +66,10 @@ where
             let Some(process) = &mut self.process else {
                 return Ok(any);
             };
+            if process.posting && !process.courier.flush() {
+                return Ok(any);
+            }
+            process.posting = false;
             let written = process.link.write(&self.outbox[self.written..])?;
             if written == 0 {
                 return Ok(any);
@@ -78,6 +83,7 @@ where
     /// Turns tasks into frames, up to a size. A task that cannot be sent fails here.
     fn encode(&mut self) {
         let most = self.most_sent();
+        let session = attachments::enter(None);
         while self.sent < self.queue.len().min(most)
             && self.outbox.len() < ENCODE
             && !self.work.stopped()
@@ -108,6 +114,7 @@ where
                 queued.task.encode(outbox).map(|()| entry)
             });
             let payload = outbox.len() - begin - HEADER;
+            let objects = session.take();
             let not_sent = |message: String| Failure::Encode {
                 type_name: std::any::type_name::<T>().to_owned(),
                 message,
@@ -132,6 +139,7 @@ where
                             word,
                         };
                         outbox[begin..begin + HEADER].copy_from_slice(&header.to_bytes());
+                        self.send_along(begin, objects);
                         self.sent += 1;
                         self.told = Some(at.next());
                         continue;
@@ -183,16 +191,30 @@ where
                 return Err(Useless::Mad);
             }
             let run_time = Duration::from_nanos(nanos);
-            self.outcome(header.kind, run_time, process.inbox.payload(range))?;
+            let attached = match header.kind {
+                Kind::DoneWith => process.courier.collect(number).ok_or(Useless::Mad)?,
+                _ => Vec::new(),
+            };
+            let payload = process.inbox.payload(range);
+            self.outcome(header.kind, run_time, payload, attached)?;
             process.answered += 1;
         }
         Ok(any)
     }
 
     /// Takes in what came of the first task in the queue.
-    fn outcome(&mut self, kind: Kind, run_time: Duration, payload: &[u8]) -> Result<(), Useless> {
+    fn outcome(
+        &mut self,
+        kind: Kind,
+        run_time: Duration,
+        payload: &[u8],
+        attached: Attached,
+    ) -> Result<(), Useless> {
         let decoded = match kind {
-            Kind::Done => panics::catch(|| T::decode(payload)).unwrap_or_else(|p| Err(p.of_task())),
+            Kind::Done | Kind::DoneWith => {
+                let _session = self.session_of_result(attached);
+                panics::catch(|| T::decode(payload)).unwrap_or_else(|p| Err(p.of_task()))
+            }
             Kind::Failed => Err(wire::decode::<Failure>(payload).map_err(|_| Useless::Mad)?),
             _ => return Err(Useless::Mad),
         };

@@ -23,11 +23,13 @@
 //! | [`output`], [`lines`] | what it prints |
 //! | [`idle`] | workers between calls |
 //! | [`oom`] | whether the kernel killed one for want of memory |
+//! | [`courier`], [`shelf`], [`parcel`] | memory of `Shared` arrays, on its way: the parent's side, the worker's, what is sent |
 //! | [`revoked`] | how a task there sees that its call has been stopped |
 //! | [`link`], [`ring`], [`memory`] | the connection |
 //! | [`image`] | functions by name |
 
 mod contract;
+mod courier;
 mod hello;
 mod idle;
 mod image;
@@ -39,9 +41,11 @@ mod mail;
 mod memory;
 mod oom;
 mod output;
+mod parcel;
 mod process;
 mod revoked;
 mod ring;
+mod shelf;
 mod start;
 mod supervision;
 mod watched;

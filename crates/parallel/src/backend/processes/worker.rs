@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, Signal, kill_current_process_group, setrlimit};
@@ -20,11 +19,13 @@ use super::memory::{Memory, clock};
 use super::output::Marker;
 use super::revoked::Revoked;
 use super::ring::{Corrupt, DATA, SPACE};
+use super::shelf::Shelf;
 use super::start;
 use crate::batch_end::Batches;
 use crate::context::Inherited;
 use crate::current::Here;
 use crate::error::Failure;
+use crate::wire::attachments::{self, Entered};
 use crate::wire::frame::{At, HEADER, Header, Inbox, Kind, MAX_PAYLOAD, answer};
 use crate::{context, panics, wire};
 
@@ -58,7 +59,8 @@ fn connect() -> io::Result<Worker> {
     let empty = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     rustix::stdio::dup2_stdin(empty)?;
     let memory = Memory::open(hello.memory)?;
-    watch(lifeline)?;
+    let shelf = Shelf::new(lifeline);
+    watch(&shelf)?;
     name_after_program();
     let terms = hello.terms;
     let marker = terms.marks.map(Marker::new).transpose()?;
@@ -73,7 +75,7 @@ fn connect() -> io::Result<Worker> {
     context::enter_worker(&Inherited::share_only(terms.shares));
     let link = Link::new(Side::Worker, Arc::clone(&memory), hello.hear, hello.tell);
     let tell = Arc::new(link.teller()?);
-    Ok(Worker::new(link, memory, tell, terms, marker))
+    Ok(Worker::new(link, memory, tell, terms, marker, shelf))
 }
 
 /// Has `ps` and `top` call this process as they call the program, and not `exe` after the link that
@@ -93,17 +95,17 @@ fn end_group() -> ! {
     std::process::abort()
 }
 
-/// Ends this process and all that it started as soon as the parent is gone.
-fn watch(lifeline: OwnedFd) -> io::Result<()> {
+/// Ends this process and all that it started as soon as the parent is gone. Until then, takes in the objects
+/// that it gives.
+fn watch(shelf: &Arc<Shelf>) -> io::Result<()> {
+    let shelf = Arc::clone(shelf);
     let wait = move || {
-        // Nothing is sent on it, so it is readable when the other end has been closed. A signal
-        // handler may run on this thread; after it, the wait goes on.
-        while poll(&mut [PollFd::new(&lifeline, PollFlags::IN)], None).is_err() {}
+        shelf.listen();
         end_group()
     };
     std::thread::Builder::new()
         .name("parallel-lifeline".to_owned())
-        .stack_size(1 << 16)
+        .stack_size(1 << 17)
         .spawn(wait)?;
     Ok(())
 }
@@ -142,6 +144,9 @@ struct Worker {
     /// Whether a task of this generation has failed with which all the others have.
     all_failed: bool,
     image: &'static Image,
+    shelf: Arc<Shelf>,
+    /// In which arguments are decoded and results encoded.
+    session: Entered,
     inbox: Inbox,
     /// The frame that is being made.
     frame: Vec<u8>,
@@ -159,6 +164,7 @@ impl Worker {
         tell: Arc<OwnedFd>,
         terms: Terms,
         marker: Option<Marker>,
+        shelf: Arc<Shelf>,
     ) -> Self {
         let generation = 0;
         let revoked = Revoked {
@@ -184,6 +190,8 @@ impl Worker {
             generation,
             all_failed: false,
             image: Image::of_this_process(),
+            session: attachments::enter(Some(Arc::clone(&shelf) as _)),
+            shelf,
             inbox: Inbox::default(),
             frame: Vec::new(),
             answers: 0,
@@ -204,6 +212,9 @@ impl Worker {
                 Some((header, _)) if header.kind == Kind::Begin => self.begin(header)?,
                 Some((header, _)) if header.kind == Kind::At => {
                     self.next = At::from_word(header.word);
+                }
+                Some((header, _)) if header.kind == Kind::Given => {
+                    self.shelf.wait_for(header.word);
                 }
                 Some((header, inherited)) if header.kind == Kind::Inherit => {
                     let inherited = wire::decode(self.inbox.payload(inherited));
@@ -264,7 +275,7 @@ impl Worker {
         }
         self.here.task(at.index, at.attempt);
         let began = at.watched.then(clock);
-        let kind = self.run_task(task.word, argument);
+        let mut kind = self.run_task(task.word, argument);
         self.here.between_tasks();
         if let Some(began) = began {
             self.tell_time(task.generation, began)?;
@@ -280,6 +291,14 @@ impl Worker {
             run_time = u64::try_from(nanos).unwrap_or(u64::MAX);
             self.batch_start = None;
             self.end_batch();
+        }
+        let objects = self.session.take();
+        if kind == Kind::Done && !objects.is_empty() {
+            kind = Kind::DoneWith;
+            // The parent may have to take in others first.
+            self.link.announce();
+            let given = self.shelf.give(self.answers, &objects);
+            given.map_err(|_| End::Lost)?;
         }
         let header = Header {
             kind,
