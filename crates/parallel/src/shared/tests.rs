@@ -153,7 +153,6 @@ fn memory_of_a_stranger_must_be_sealed_and_as_long_as_told() {
     let future = SealFlags::FUTURE_WRITE;
     assert!(refusal(b"dough", all - SealFlags::WRITE | future, 5).contains("not sealed"));
     assert!(refusal(b"dough", all, 6).ends_with("has 5 bytes and not 6"));
-    refusal(b"", all, 0);
     let file = OwnedFd::from(tempfile::tempfile().unwrap());
     assert!(Object::from_stranger(file, 0).is_err());
     let (pipe, _) = std::io::pipe().unwrap();
@@ -217,8 +216,10 @@ fn only_large_arrays_need_a_descriptor() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+
     #[test]
-    fn an_array_is_what_it_was_made_of(len in 0..700_000usize, exact: bool) {
+    fn an_array_is_what_it_was_made_of(len in 0..400_000usize, exact: bool) {
         let elements: Vec<u16> = (0..len).map(|i| i as u16).collect();
         let collected: Shared<[u16]> = if exact {
             elements.iter().copied().collect()
