@@ -41,6 +41,10 @@ const TESTS: &[Named] = &[
         parent::a_killed_parent_leaves_nothing,
     ),
     (
+        "arrays_go_with_a_killed_parent",
+        parent::arrays_go_with_a_killed_parent,
+    ),
+    (
         "ctrl_c_ends_all_and_prints_nothing",
         parent::ctrl_c_ends_all_and_prints_nothing,
     ),
@@ -121,6 +125,7 @@ const ROLES: &[Named] = &[
     ),
     ("choose_badly", configured::choose_badly),
     ("start_workers_and_wait", parent::start_workers_and_wait),
+    ("share_an_array_and_wait", parent::share_an_array_and_wait),
     ("leave_a_process_and_exit", parent::leave_a_process_and_exit),
     (
         "start_nested_workers_and_wait",

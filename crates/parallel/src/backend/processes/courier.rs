@@ -108,17 +108,22 @@ impl Courier {
 
     /// Takes in what the worker has given. False if that is more than makes sense.
     pub(super) fn take_in(&self) -> bool {
-        let mut state = self.state.lock();
         let mut reset = false;
-        while state.waiting.len() < MOST_WAITING {
+        loop {
             match parcel::receive(&self.socket, RecvFlags::DONTWAIT) {
                 Ok(Some(Parcel::Give { number, objects })) => {
-                    // Exact: it is an answer's number.
+                    // Exact: it is an answer's number. Objects are made, and may be dropped, outside of the lock.
                     let answer = number as u16;
-                    for mut given in objects {
+                    let objects = objects.into_iter().map(|mut given| {
                         let fd = given.descriptor();
                         let object = fd.and_then(|fd| Object::from_stranger(fd, given.len));
-                        state.waiting.push((answer, (given.id, object)));
+                        (answer, (given.id, object))
+                    });
+                    let objects: Vec<_> = objects.collect();
+                    let mut state = self.state.lock();
+                    state.waiting.extend(objects);
+                    if state.waiting.len() > MOST_WAITING {
+                        return false;
                     }
                 }
                 // Told once if the worker died with something unread. What it has given is there yet.
@@ -127,7 +132,6 @@ impl Courier {
                 Ok(Some(Parcel::Forget(_))) | Err(_) => return false,
             }
         }
-        false
     }
 
     /// What came with the answer of this number. What came with those before it is needed no more.
@@ -201,3 +205,7 @@ where
         (!attached.is_empty()).then(|| attachments::enter(Some(Arc::new(attached))))
     }
 }
+
+#[cfg(all(test, not(loom)))]
+#[path = "courier_tests.rs"]
+mod tests;

@@ -30,7 +30,7 @@ pub(super) const MOST: usize = 64;
 const HEAD: usize = 1 + 8;
 const ENTRY: usize = Id::BYTES + 8;
 
-const GIVE: u8 = 1;
+pub(super) const GIVE: u8 = 1;
 const FORGET: u8 = 2;
 
 /// What came in.
@@ -83,7 +83,7 @@ pub(super) fn forget(socket: impl AsFd, ids: &[Id]) -> Result<(), Errno> {
     send(socket, &bytes, &[], SendFlags::DONTWAIT)
 }
 
-fn packet(kind: u8, number: u64, entries: impl Iterator<Item = (Id, u64)>) -> Vec<u8> {
+pub(super) fn packet(kind: u8, number: u64, entries: impl Iterator<Item = (Id, u64)>) -> Vec<u8> {
     let mut bytes = vec![kind];
     bytes.extend(number.to_le_bytes());
     for (id, len) in entries {
@@ -93,7 +93,7 @@ fn packet(kind: u8, number: u64, entries: impl Iterator<Item = (Id, u64)>) -> Ve
     bytes
 }
 
-fn send(
+pub(super) fn send(
     socket: impl AsFd,
     bytes: &[u8],
     fds: &[BorrowedFd<'_>],
