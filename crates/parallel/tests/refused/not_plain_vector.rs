@@ -1,5 +1,0 @@
-use parallel::Shared;
-
-fn main() {
-    let _ = Shared::from(vec![String::from("Pizza")]);
-}
