@@ -12,7 +12,8 @@
 use std::ptr::NonNull;
 
 use super::attachments;
-use super::value::{Value, decode, encode};
+use super::parcel::{self, Parcel};
+use super::value::{Value, encode, receive};
 use crate::error::Failure;
 
 /// A call by its encoded argument: decodes it, makes the call, appends the encoded result.
@@ -40,8 +41,18 @@ where
 {
     const { assert_captureless::<F>() };
     |argument, result| {
-        let argument: A = decode(argument)?;
-        let value = attachments::outside(|| out_of_nothing::<F>()(argument));
+        let open = parcel::is_open();
+        let argument: A = receive(argument)?;
+        let mut value = attachments::outside(|| out_of_nothing::<F>()(argument));
+        if open {
+            value = match Parcel::pack(value) {
+                Ok(parcel) => {
+                    parcel::leave(parcel);
+                    return Ok(());
+                }
+                Err(value) => value,
+            };
+        }
         encode(&value, result)
     }
 }

@@ -17,8 +17,9 @@ use std::sync::Arc;
 use crate::context::Context;
 use crate::delayed::{Portable, Task};
 use crate::error::Failure;
-use crate::wire::EntryPoint;
 use crate::wire::attachments::{self, Resolve};
+use crate::wire::parcel::{self, Parcel, exchange};
+use crate::wire::{Contents, EntryPoint};
 use crate::work::Conversion;
 
 /// A [`Portable`] task of whatever type: what a backend runs that is
@@ -36,8 +37,8 @@ pub struct AnyOutput(Output);
 
 enum Output {
     Value(Box<dyn Any + Send>),
-    /// With what the bytes may refer to.
-    Encoded(Vec<u8>, Option<Arc<dyn Resolve>>),
+    /// With what belongs to the bytes: a large vector, and what they may refer to.
+    Encoded(Vec<u8>, Option<Parcel>, Option<Arc<dyn Resolve>>),
 }
 
 /// A task of which the type is forgotten.
@@ -45,6 +46,8 @@ trait Erased: Send {
     fn call(self: Box<Self>) -> Box<dyn Any + Send>;
     fn entry_point(&self) -> EntryPoint;
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), Failure>;
+    fn contents(&self) -> Option<Contents<'_>>;
+    fn takes_contents(&self) -> bool;
     fn type_name(&self) -> &'static str;
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
 }
@@ -63,6 +66,14 @@ where
 
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), Failure> {
         Portable::encode(self, out)
+    }
+
+    fn contents(&self) -> Option<Contents<'_>> {
+        Portable::contents(self)
+    }
+
+    fn takes_contents(&self) -> bool {
+        Portable::takes_contents(self)
     }
 
     fn type_name(&self) -> &'static str {
@@ -98,9 +109,9 @@ where
 
     fn result(&self, result: AnyOutput) -> Result<T::Output, Failure> {
         match result.0 {
-            Output::Encoded(bytes, known) => {
+            Output::Encoded(bytes, parcel, known) => {
                 let _session = known.map(|known| attachments::enter(Some(known)));
-                T::decode(&bytes)
+                exchange(parcel, false, || T::decode(&bytes)).0
             }
             Output::Value(value) => {
                 let value = value.downcast().map(|value| *value);
@@ -133,8 +144,16 @@ impl Portable for AnyTask {
 
     /// The type is not known here: the bytes are kept until it is.
     fn decode(bytes: &[u8]) -> Result<AnyOutput, Failure> {
-        let encoded = Output::Encoded(bytes.to_owned(), attachments::known());
-        Ok(AnyOutput(encoded))
+        let (parcel, known) = (parcel::take(), attachments::known());
+        Ok(AnyOutput(Output::Encoded(bytes.to_owned(), parcel, known)))
+    }
+
+    fn contents(&self) -> Option<Contents<'_>> {
+        (*self.task).contents()
+    }
+
+    fn takes_contents(&self) -> bool {
+        (*self.task).takes_contents()
     }
 }
 

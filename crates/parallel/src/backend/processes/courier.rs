@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
 use super::lane::Lane;
-use super::parcel::{self, MOST, Parcel};
+use super::packet::{self, MOST, Packet};
 use crate::delayed::Portable;
 use crate::shared::{Forget, Object};
 use crate::wire::attachments::{self, Attached, Entered, Id};
@@ -37,8 +37,8 @@ struct State {
     known: HashSet<Id>,
     to_give: VecDeque<Vec<Arc<Object>>>,
     to_forget: Vec<Id>,
-    /// How many parcels it has been or will be given.
-    parcels: u64,
+    /// How many packets it has been or will be given.
+    packets: u64,
     /// What came with results that have not been looked at, by the number of the answer.
     waiting: Vec<(u16, (Id, Result<Arc<Object>, String>))>,
 }
@@ -51,7 +51,7 @@ impl Courier {
         })
     }
 
-    /// Has the worker be given what it does not have of these; how many parcels it must then have got. `None`
+    /// Has the worker be given what it does not have of these; how many packets it must then have got. `None`
     /// if it has all of them.
     fn post(self: &Arc<Self>, objects: &[Arc<Object>]) -> Option<u64> {
         let mut state = self.state.lock();
@@ -63,9 +63,9 @@ impl Courier {
                 object.tell_when_gone(this);
             }
             state.to_give.push_back(objects.to_vec());
-            state.parcels += 1;
+            state.packets += 1;
         }
-        (!new.is_empty()).then_some(state.parcels)
+        (!new.is_empty()).then_some(state.packets)
     }
 
     /// Sends what there is room for. False if something is left.
@@ -77,7 +77,7 @@ impl Courier {
             return false;
         }
         while let Some(objects) = state.to_give.pop_front() {
-            match parcel::give(&self.socket, 0, &objects, SendFlags::DONTWAIT) {
+            match packet::give(&self.socket, 0, &objects, SendFlags::DONTWAIT) {
                 Err(Errno::AGAIN) => {
                     state.to_give.push_front(objects);
                     return false;
@@ -93,7 +93,7 @@ impl Courier {
     fn flush_forgets(&self, state: &mut State) -> bool {
         while !state.to_forget.is_empty() {
             let rest = state.to_forget.len().saturating_sub(MOST);
-            if parcel::forget(&self.socket, &state.to_forget[rest..]) == Err(Errno::AGAIN) {
+            if packet::forget(&self.socket, &state.to_forget[rest..]) == Err(Errno::AGAIN) {
                 return false;
             }
             state.to_forget.truncate(rest);
@@ -110,8 +110,8 @@ impl Courier {
     pub(super) fn take_in(&self) -> bool {
         let mut reset = false;
         loop {
-            match parcel::receive(&self.socket, RecvFlags::DONTWAIT) {
-                Ok(Some(Parcel::Give { number, objects })) => {
+            match packet::receive(&self.socket, RecvFlags::DONTWAIT) {
+                Ok(Some(Packet::Give { number, objects })) => {
                     // Exact: it is an answer's number. Objects are made, and may be dropped, outside of the lock.
                     let answer = number as u16;
                     let objects = objects.into_iter().map(|mut given| {
@@ -129,7 +129,7 @@ impl Courier {
                 // Told once if the worker died with something unread. What it has given is there yet.
                 Err(Errno::CONNRESET) if !reset => reset = true,
                 Ok(None) | Err(Errno::AGAIN | Errno::CONNRESET) => return true,
-                Ok(Some(Parcel::Forget(_))) | Err(_) => return false,
+                Ok(Some(Packet::Forget(_))) | Err(_) => return false,
             }
         }
     }
@@ -172,25 +172,25 @@ impl<T: Portable> Lane<'_, '_, T>
 where
     T::Output: Send + 'static,
 {
-    /// Has the objects go with the task that is sent next, whose frame begins here in the outbox. They stay with
-    /// the task until its outcome is known: a worker has no time to lose what a task refers to.
-    pub(super) fn send_along(&mut self, begin: usize, objects: Vec<Arc<Object>>) {
+    /// Has the objects go with the task at this place in the queue, whose frame begins here in the outbox. They
+    /// stay with the task until its outcome is known: a worker has no time to lose what a task refers to.
+    pub(super) fn send_along(&mut self, begin: usize, place: usize, objects: Vec<Arc<Object>>) {
         if objects.is_empty() {
             return;
         }
         if let Some(process) = &mut self.process
-            && let Some(parcels) = process.courier.post(&objects)
+            && let Some(packets) = process.courier.post(&objects)
         {
             process.posting = true;
             let header = Header {
                 kind: Kind::Given,
                 generation: self.generation,
                 payload: 0,
-                word: parcels,
+                word: packets,
             };
             self.outbox.splice(begin..begin, header.to_bytes());
         }
-        self.queue[self.sent].objects = objects;
+        self.queue[place].objects = objects;
     }
 
     /// What the result of the first task in the queue may refer to: what it was sent with, and what came

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
 
-use super::{Courier, parcel};
-use crate::backend::processes::parcel::Parcel;
+use super::{Courier, packet};
+use crate::backend::processes::packet::Packet;
 use crate::shared::{Object, Shared};
 use crate::wire::attachments::{self, Id};
 use crate::wire::{decode, encode};
@@ -24,8 +24,8 @@ fn object() -> Arc<Object> {
     Object::new(Id::random().unwrap(), &bytes).unwrap()
 }
 
-fn next(socket: &OwnedFd) -> Option<Parcel> {
-    parcel::receive(socket, RecvFlags::DONTWAIT).ok().flatten()
+fn next(socket: &OwnedFd) -> Option<Packet> {
+    packet::receive(socket, RecvFlags::DONTWAIT).ok().flatten()
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn an_object_is_given_once_until_it_is_forgotten() {
     assert_eq!(courier.post(&[Arc::clone(&b), Arc::clone(&a)]), Some(2));
     assert!(courier.flush());
     for id in [a.id(), b.id()] {
-        let Some(Parcel::Give { objects, .. }) = next(&there) else {
+        let Some(Packet::Give { objects, .. }) = next(&there) else {
             panic!("it is given");
         };
         assert_eq!(
@@ -47,7 +47,7 @@ fn an_object_is_given_once_until_it_is_forgotten() {
     }
     let id = a.id();
     drop(a);
-    let Some(Parcel::Forget(ids)) = next(&there) else {
+    let Some(Packet::Forget(ids)) = next(&there) else {
         panic!("it is told");
     };
     assert_eq!(ids, [id]);
@@ -71,11 +71,11 @@ fn what_has_no_room_is_sent_when_there_is() {
     loop {
         let sent = courier.flush();
         let mut any = false;
-        while let Some(parcel) = next(&there) {
+        while let Some(packet) = next(&there) {
             any = true;
-            match parcel {
-                Parcel::Give { objects, .. } => given.extend(objects.iter().map(|given| given.id)),
-                Parcel::Forget(ids) => forgotten += ids.len(),
+            match packet {
+                Packet::Give { objects, .. } => given.extend(objects.iter().map(|given| given.id)),
+                Packet::Forget(ids) => forgotten += ids.len(),
             }
         }
         if sent && !any {
@@ -98,10 +98,10 @@ fn what_could_be_changed_is_refused() {
     let array: Shared<[u64]> = (0..20_000).collect();
     let (bytes, object) = name(&array);
     let entry = [(object.id(), 160_000)];
-    let packet = parcel::packet(parcel::GIVE, 7, entry.into_iter());
+    let packet = packet::packet(packet::GIVE, 7, entry.into_iter());
     let open = memfd_create("open", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
     rustix::fs::ftruncate(&open, 160_000).unwrap();
-    parcel::send(&there, &packet, &[open.as_fd()], SendFlags::empty()).unwrap();
+    packet::send(&there, &packet, &[open.as_fd()], SendFlags::empty()).unwrap();
     let attached = courier.collect(7).unwrap();
     {
         let _session = attachments::enter(Some(Arc::new(attached)));
@@ -109,7 +109,7 @@ fn what_could_be_changed_is_refused() {
         assert!(error.contains("it is not sealed"), "{error}");
     }
     // Without a descriptor, where too many are on their way.
-    parcel::send(&there, &packet, &[], SendFlags::empty()).unwrap();
+    packet::send(&there, &packet, &[], SendFlags::empty()).unwrap();
     let _session = attachments::enter(Some(Arc::new(courier.collect(7).unwrap())));
     let error = decode::<Shared<[u64]>>(&bytes).unwrap_err().to_string();
     assert!(error.contains("ulimit -n"), "{error}");
@@ -121,7 +121,7 @@ fn what_belongs_to_another_answer_waits_or_is_dropped() {
     let objects: Vec<_> = (0..3).map(|_| object()).collect();
     for (number, object) in [65_534, 65_535, 0].into_iter().zip(&objects) {
         let object = std::slice::from_ref(object);
-        parcel::give(&there, number, object, SendFlags::empty()).unwrap();
+        packet::give(&there, number, object, SendFlags::empty()).unwrap();
     }
     let ids = |attached: attachments::Attached| attached.into_iter().map(|(id, _)| id);
     assert!(ids(courier.collect(65_535).unwrap()).eq([objects[1].id()]));
@@ -135,7 +135,7 @@ fn what_belongs_to_another_answer_waits_or_is_dropped() {
 fn nonsense_is_told() {
     for bytes in [&b"x"[..], &[9; 9], &[9; 40], &[2, 0, 0, 0, 0, 0, 0, 0, 0]] {
         let (courier, there) = pair();
-        parcel::send(&there, bytes, &[], SendFlags::empty()).unwrap();
+        packet::send(&there, bytes, &[], SendFlags::empty()).unwrap();
         assert!(!courier.take_in(), "{bytes:?}");
     }
 }

@@ -20,10 +20,11 @@
 //! | [`supervision`] | what it does when the worker ends, or the call is stopped |
 //! | [`watched`] | what it tells of them, if anybody wants to know |
 //! | [`worker`] | the worker's side |
+//! | [`reply`] | what it sends |
 //! | [`output`], [`lines`] | what it prints |
 //! | [`idle`] | workers between calls |
 //! | [`oom`] | whether the kernel killed one for want of memory |
-//! | [`courier`], [`shelf`], [`parcel`] | memory of `Shared` arrays, on its way: the parent's side, the worker's, what is sent |
+//! | [`courier`], [`shelf`], [`packet`] | memory of `Shared` arrays, on its way: the parent's side, the worker's, what is sent |
 //! | [`revoked`] | how a task there sees that its call has been stopped |
 //! | [`link`], [`ring`], [`memory`] | the connection |
 //! | [`image`] | functions by name |
@@ -41,8 +42,9 @@ mod mail;
 mod memory;
 mod oom;
 mod output;
-mod parcel;
+mod packet;
 mod process;
+mod reply;
 mod revoked;
 mod ring;
 mod shelf;

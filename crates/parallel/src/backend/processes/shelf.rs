@@ -14,11 +14,11 @@ use parking_lot::{Condvar, Mutex};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, sockopt};
 
-use super::parcel::{self, MOST, Parcel};
+use super::packet::{self, MOST, Packet};
 use crate::shared::Object;
 use crate::wire::attachments::{Id, Resolve, not_sent_along};
 
-/// Room for some parcels that the parent has not taken yet. What is on its way is nobody's, and there may be
+/// Room for some packets that the parent has not taken yet. What is on its way is nobody's, and there may be
 /// only so much of it.
 const ON_THEIR_WAY: usize = 4096;
 
@@ -31,8 +31,8 @@ pub(super) struct Shelf {
 #[derive(Default)]
 struct State {
     objects: HashMap<Id, Result<Arc<Object>, String>>,
-    /// How many parcels have come.
-    parcels: u64,
+    /// How many packets have come.
+    packets: u64,
 }
 
 impl Shelf {
@@ -49,9 +49,9 @@ impl Shelf {
 
     /// Takes in what the parent sends, until it is gone.
     pub(super) fn listen(&self) {
-        while let Ok(Some(parcel)) = parcel::receive(&self.socket, RecvFlags::empty()) {
-            match parcel {
-                Parcel::Give { objects, .. } => {
+        while let Ok(Some(packet)) = packet::receive(&self.socket, RecvFlags::empty()) {
+            match packet {
+                Packet::Give { objects, .. } => {
                     let objects = objects.into_iter().map(|mut given| {
                         let fd = given.descriptor();
                         let object = fd.and_then(|fd| Object::from_parent(given.id, fd, given.len));
@@ -60,10 +60,10 @@ impl Shelf {
                     let objects: Vec<_> = objects.collect();
                     let mut state = self.state.lock();
                     state.objects.extend(objects);
-                    state.parcels += 1;
+                    state.packets += 1;
                     self.came.notify_all();
                 }
-                Parcel::Forget(ids) => {
+                Packet::Forget(ids) => {
                     let mut state = self.state.lock();
                     let forgotten = ids.iter().filter_map(|id| state.objects.remove(id));
                     let forgotten: Vec<_> = forgotten.collect();
@@ -75,19 +75,19 @@ impl Shelf {
         }
     }
 
-    /// Waits until so many parcels have come, which have all been sent.
-    pub(super) fn wait_for(&self, parcels: u64) {
+    /// Waits until so many packets have come, which have all been sent.
+    pub(super) fn wait_for(&self, packets: u64) {
         let mut state = self.state.lock();
         // If the parent goes meanwhile, this process ends.
         self.came
-            .wait_while(&mut state, |state| state.parcels < parcels);
+            .wait_while(&mut state, |state| state.packets < packets);
     }
 
     /// Sends objects that go with the answer of this number. If the parent has not taken what was sent before,
     /// this waits.
     pub(super) fn give(&self, answer: u16, objects: &[Arc<Object>]) -> Result<(), Errno> {
         objects.chunks(MOST).try_for_each(|objects| {
-            parcel::give(&self.socket, answer.into(), objects, SendFlags::empty())
+            packet::give(&self.socket, answer.into(), objects, SendFlags::empty())
         })
     }
 }

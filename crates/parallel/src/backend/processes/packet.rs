@@ -24,7 +24,7 @@ use rustix::net::{
 use crate::shared::Object;
 use crate::wire::attachments::Id;
 
-/// So many ids are in one parcel at most.
+/// So many ids are in one packet at most.
 pub(super) const MOST: usize = 64;
 
 const HEAD: usize = 1 + 8;
@@ -34,7 +34,7 @@ pub(super) const GIVE: u8 = 1;
 const FORGET: u8 = 2;
 
 /// What came in.
-pub(super) enum Parcel {
+pub(super) enum Packet {
     /// Objects for the frame of this number, or for all frames.
     Give { number: u64, objects: Vec<Given> },
     /// These are needed no more.
@@ -114,8 +114,8 @@ pub(super) fn send(
     }
 }
 
-/// The next parcel; `None` at the end.
-pub(super) fn receive(socket: impl AsFd, flags: RecvFlags) -> Result<Option<Parcel>, Errno> {
+/// The next packet; `None` at the end.
+pub(super) fn receive(socket: impl AsFd, flags: RecvFlags) -> Result<Option<Packet>, Errno> {
     let mut bytes = [0; HEAD + MOST * ENTRY];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -157,9 +157,9 @@ pub(super) fn receive(socket: impl AsFd, flags: RecvFlags) -> Result<Option<Parc
                 fd: fds.next(),
             });
             let objects = objects.collect();
-            Ok(Some(Parcel::Give { number, objects }))
+            Ok(Some(Packet::Give { number, objects }))
         }
-        FORGET => Ok(Some(Parcel::Forget(entries.map(|(id, _)| id).collect()))),
+        FORGET => Ok(Some(Packet::Forget(entries.map(|(id, _)| id).collect()))),
         _ => Err(Errno::PROTO),
     }
 }
