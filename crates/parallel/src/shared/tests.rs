@@ -209,6 +209,46 @@ fn a_changed_file_is_not_sent() {
 }
 
 #[test]
+fn a_file_that_somebody_has_locked_is_not_mapped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dough");
+    std::fs::write(&path, [7; 100]).unwrap();
+    let file = File::open(&path).unwrap();
+    file.lock().unwrap();
+    let error = Shared::<[u8]>::map_file(&path).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    assert!(error.to_string().contains("another program has locked it"));
+    file.unlock().unwrap();
+    let array = Shared::<[u8]>::map_file(&path).unwrap();
+    assert!(
+        file.try_lock().is_err(),
+        "it is locked as long as it is mapped"
+    );
+    drop(array);
+    file.try_lock().unwrap();
+}
+
+#[test]
+fn what_is_no_array_is_not_mapped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dough");
+    let map = || Shared::<[u32]>::map_file(&path);
+    assert_eq!(map().unwrap_err().kind(), std::io::ErrorKind::NotFound);
+    std::fs::write(&path, [7; 99]).unwrap();
+    let error = map().unwrap_err().to_string();
+    assert!(
+        error.ends_with("no whole number of elements of 4 bytes (u32)"),
+        "{error}"
+    );
+    std::fs::write(&path, []).unwrap();
+    assert!(map().unwrap().is_empty());
+    let error = Shared::<[u8]>::map_file(folder.path())
+        .unwrap_err()
+        .to_string();
+    assert!(error.ends_with("it is no regular file"), "{error}");
+}
+
+#[test]
 fn only_large_arrays_need_a_descriptor() {
     assert!(!is_object(&Shared::from(vec![1; SMALL])));
     assert!(is_object(&Shared::from(vec![1; SMALL + 1])));

@@ -187,6 +187,19 @@ pub fn few_descriptors() {
     );
 }
 
+pub fn few_descriptors_for_arrays() {
+    let open = fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+    let sums = with_limit(Resource::Nofile, open + 100, || {
+        let arrays = (0..150u64).map(|i| Shared::from(vec![i; 10_000]));
+        let arrays: Vec<Shared<[u64]>> = arrays.collect();
+        fs::read_dir("/proc/self/fd").expect("some are left for others");
+        let first = |arrays: Vec<Shared<[u64]>>| arrays.iter().map(|array| array[9_999]).sum();
+        processes(1).map(first, vec![arrays; 3])
+    });
+    let sums: Vec<u64> = sums.unwrap();
+    assert_eq!(sums, [149 * 75; 3]);
+}
+
 pub fn no_threads() {
     // Root may have as many as it likes, so the limit is the address space: no room for a stack.
     let status = fs::read_to_string("/proc/self/status").unwrap();

@@ -84,6 +84,9 @@ const TESTS: &[Named] = &[
     ("running_out_of_descriptors_is_told", || {
         stage::play("few_descriptors");
     }),
+    ("arrays_leave_descriptors_for_others", || {
+        stage::play("few_descriptors_for_arrays");
+    }),
     ("threads_that_cannot_start_are_done_without", || {
         stage::play("no_threads");
     }),
@@ -140,6 +143,10 @@ const ROLES: &[Named] = &[
     ("locked_executable", limits::locked_executable),
     ("no_memory_to_start", limits::no_memory_to_start),
     ("few_descriptors", limits::few_descriptors),
+    (
+        "few_descriptors_for_arrays",
+        limits::few_descriptors_for_arrays,
+    ),
     ("no_threads", limits::no_threads),
     ("be_verbose", watching::be_verbose),
     #[cfg(feature = "progress")]

@@ -55,6 +55,12 @@ impl Courier {
     /// if it has all of them.
     fn post(self: &Arc<Self>, objects: &[Arc<Object>]) -> Option<u64> {
         let mut state = self.state.lock();
+        if objects
+            .iter()
+            .all(|object| state.known.contains(&object.id()))
+        {
+            return None;
+        }
         let mut new = objects.to_vec();
         new.retain(|object| state.known.insert(object.id()));
         for objects in new.chunks(MOST) {
@@ -65,7 +71,7 @@ impl Courier {
             state.to_give.push_back(objects.to_vec());
             state.packets += 1;
         }
-        (!new.is_empty()).then_some(state.packets)
+        Some(state.packets)
     }
 
     /// Sends what there is room for. False if something is left.
