@@ -38,7 +38,7 @@ impl<T: Pod + Send + Sync> Shared<[T]> {
             assert!(
                 size_of::<T>() > 0,
                 "elements without a size need not be shared"
-            )
+            );
         }
         Self(Span::of_vec(elements))
     }

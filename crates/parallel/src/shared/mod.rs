@@ -153,7 +153,7 @@ impl<T: Pod + Send + Sync> Shared<[T]> {
             assert!(
                 size_of::<U>() > 0,
                 "elements without a size need not be shared"
-            )
+            );
         }
         self.0.cast().map(Shared)
     }

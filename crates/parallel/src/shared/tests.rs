@@ -151,7 +151,7 @@ fn memory_of_a_stranger_must_be_sealed_and_as_long_as_told() {
         assert!(error.contains("not sealed"), "{error}");
     }
     let future = SealFlags::FUTURE_WRITE;
-    assert!(refusal(b"dough", all - SealFlags::WRITE | future, 5).contains("not sealed"));
+    assert!(refusal(b"dough", (all - SealFlags::WRITE) | future, 5).contains("not sealed"));
     assert!(refusal(b"dough", all, 6).ends_with("has 5 bytes and not 6"));
     let file = OwnedFd::from(tempfile::tempfile().unwrap());
     assert!(Object::from_stranger(file, 0).is_err());

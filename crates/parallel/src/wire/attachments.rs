@@ -53,8 +53,11 @@ pub(crate) trait Resolve: Send + Sync {
     fn resolve(&self, id: Id) -> Result<Arc<Object>, String>;
 }
 
-/// Objects that came with a message, or why they could not.
-pub(crate) type Attached = Vec<(Id, Result<Arc<Object>, String>)>;
+/// An object that came with a message, or why it could not.
+pub(crate) type Arrival = (Id, Result<Arc<Object>, String>);
+
+/// What came with a message.
+pub(crate) type Attached = Vec<Arrival>;
 
 impl Resolve for Attached {
     fn resolve(&self, id: Id) -> Result<Arc<Object>, String> {

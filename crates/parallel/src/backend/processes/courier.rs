@@ -19,7 +19,7 @@ use super::lane::Lane;
 use super::packet::{self, MOST, Packet};
 use crate::delayed::Portable;
 use crate::shared::{Forget, Object};
-use crate::wire::attachments::{self, Attached, Entered, Id};
+use crate::wire::attachments::{self, Arrival, Attached, Entered, Id};
 use crate::wire::frame::{Header, Kind};
 
 /// So many objects may wait here for the results that they belong to: as many as a program may have open.
@@ -40,7 +40,7 @@ struct State {
     /// How many packets it has been or will be given.
     packets: u64,
     /// What came with results that have not been looked at, by the number of the answer.
-    waiting: Vec<(u16, (Id, Result<Arc<Object>, String>))>,
+    waiting: Vec<(u16, Arrival)>,
 }
 
 impl Courier {
