@@ -20,6 +20,7 @@ pages! {
     running_tasks: "../../../docs/src/running-tasks.md",
     streaming: "../../../docs/src/streaming.md",
     processes: "../../../docs/src/processes.md",
+    large_data: "../../../docs/src/large-data.md",
     trouble: "../../../docs/src/trouble.md",
     watching: "../../../docs/src/watching.md",
     report: "../../../docs/src/report.md",

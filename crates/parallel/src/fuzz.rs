@@ -94,7 +94,7 @@ fn frame_at(bytes: &[u8]) -> Result<Option<(Header, Range<usize>)>, Garbled> {
     };
     let known = match bytes_of_header[0] {
         8 => whole_numbers(),
-        kind => matches!(kind, 1..=7 | 17..=22),
+        kind => matches!(kind, 1..=7 | 9 | 17..=23),
     };
     assert_eq!(header.is_ok(), known, "{header:?}");
     let header = header?;

@@ -31,6 +31,7 @@ mod observe;
 mod panics;
 mod parallel;
 mod pool;
+mod shared;
 mod sync;
 mod wire;
 mod work;
@@ -57,5 +58,6 @@ pub use crate::observe::{Event, Observer, OutputStream, SpanLayer, Stretch, Tota
 pub use crate::parallel::{Handle, Iter, IterUnordered, Parallel, TryError, wait_first};
 #[cfg(feature = "stream")]
 pub use crate::parallel::{IterStream, IterUnorderedStream};
+pub use crate::shared::{Elements, Shared};
 pub use crate::wire::EntryPoint;
 pub use crate::work::{Batch, BatchSize, PreDispatch, Work};

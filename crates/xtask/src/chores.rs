@@ -13,7 +13,7 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
         // With the features that only add something; the steps with `explicit-init` do without.
         Step::cargo(
             "clippy",
-            "clippy --workspace --all-targets --features parallel/stream,browser-tests/browser -- -D warnings",
+            "clippy --workspace --all-targets --features parallel/stream,parallel/ndarray,browser-tests/browser -- -D warnings",
         ),
         Step::cargo(
             "clippy, explicit-init",
@@ -23,7 +23,10 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
             "clippy, no default features",
             "clippy -p parallel --lib --no-default-features -- -D warnings",
         ),
-        Step::cargo("tests", "test --workspace --features parallel/stream"),
+        Step::cargo(
+            "tests",
+            "test --workspace --features parallel/stream,parallel/ndarray",
+        ),
         Step::cargo(
             "tests, explicit-init",
             "test -p parallel --features explicit-init --test explicit_init",
@@ -38,12 +41,12 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
             ),
         Step::cargo(
             "reference",
-            "doc --workspace --no-deps --features parallel/stream",
+            "doc --workspace --no-deps --features parallel/stream,parallel/ndarray",
         )
         .env("RUSTDOCFLAGS", "-D warnings"),
         Step::cargo(
             "release build",
-            "build --workspace --bins --examples --release --features parallel/stream",
+            "build --workspace --bins --examples --release --features parallel/stream,parallel/ndarray",
         ),
     ];
     let built = target.join("release");
@@ -125,7 +128,7 @@ pub(crate) fn docs() -> Vec<Step> {
     vec![
         Step::cargo(
             "reference",
-            "doc --workspace --no-deps --features parallel/stream",
+            "doc --workspace --no-deps --features parallel/stream,parallel/ndarray",
         ),
         Step::new("book", "mdbook", "build docs").if_missing("`cargo install mdbook` brings it"),
     ]

@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     /// To either side, before a task or a result that has no payload: a large vector of numbers that it is made
     /// of, as it is in memory. The word is the width of a number.
     Parcel = 8,
+    /// To the worker, before a task: it needs what so many packets have brought.
+    Given = 9,
     /// To the parent: a task's result. For the word see [`answer`].
     Done = 17,
     /// To the parent: a task's failure, encoded. The word as for `Done`.
@@ -51,10 +53,12 @@ pub(crate) enum Kind {
     Ran = 21,
     /// To the parent, before the answer of a task: what it told `tracing`, encoded.
     Told = 22,
+    /// To the parent: as `Done`, and objects have been sent that belong to the result.
+    DoneWith = 23,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Task,
         Self::TaskTell,
         Self::TaskLast,
@@ -65,10 +69,12 @@ impl Kind {
         Self::At,
         Self::Inherit,
         Self::Parcel,
+        Self::Given,
         Self::Begun,
         Self::Unfit,
         Self::Ran,
         Self::Told,
+        Self::DoneWith,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {

@@ -11,9 +11,9 @@
 
 use std::ptr::NonNull;
 
-use super::laps;
 use super::parcel::{self, Parcel};
 use super::value::{Value, encode, receive};
+use super::{attachments, laps};
 use crate::error::Failure;
 
 /// A call by its encoded argument: decodes it, makes the call, appends the encoded result.
@@ -44,7 +44,7 @@ where
         let open = parcel::is_open();
         let argument: A = receive(argument)?;
         laps::decoded();
-        let mut value = out_of_nothing::<F>()(argument);
+        let mut value = attachments::outside(|| out_of_nothing::<F>()(argument));
         laps::returned();
         if open {
             value = match Parcel::pack(value) {

@@ -1,6 +1,7 @@
 //! Functions that travel: how a call is named and written so that another process of the same
 //! executable can make it.
 
+pub(crate) mod attachments;
 mod bulk;
 pub(crate) mod frame;
 mod identity;

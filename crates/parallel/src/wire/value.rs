@@ -5,7 +5,7 @@ use std::any::type_name;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::strict::{self, Checked};
-use super::{bulk, parcel};
+use super::{attachments, bulk, parcel};
 use crate::error::Failure;
 
 /// A value that can travel to another process and back.
@@ -28,9 +28,10 @@ pub(crate) fn encode<V: Serialize + 'static>(value: &V, out: &mut Vec<u8>) -> Re
     let encoded = postcard::serialize_with_flavor(&Checked(value), Appender(out));
     encoded.map_err(|error| Failure::Encode {
         type_name: type_name::<V>().to_owned(),
-        message: match strict::said() {
-            Some(said) => format!("{said}. {WAY_OUT}"),
-            None => explain(error),
+        message: match (attachments::refusal(), strict::said()) {
+            (Some(refusal), _) => refusal,
+            (None, Some(said)) => format!("{said}. {WAY_OUT}"),
+            (None, None) => explain(error),
         },
     })
 }
@@ -61,7 +62,9 @@ pub(crate) fn decode<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, F
             "{} bytes are left over. {WAY_OUT}",
             rest.len()
         ))),
-        Err(error) => Err(failure(explain(error))),
+        Err(error) => Err(failure(
+            attachments::refusal().unwrap_or_else(|| explain(error)),
+        )),
     }
 }
 

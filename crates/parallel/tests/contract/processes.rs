@@ -29,6 +29,7 @@ mod nonsense;
 mod numbers;
 mod output;
 mod resources;
+mod shared;
 mod timeouts;
 mod travel;
 mod watched;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use parallel::{Error, Parallel, Processes, delayed};
+use parallel::{Error, Parallel, Processes, Shared, delayed};
 
 fn processes(n_jobs: i32) -> Parallel<Processes> {
     Parallel::new(n_jobs).backend(Processes::new())
@@ -53,6 +53,16 @@ pub fn leave_nothing() {
             30
         );
         assert!(parallel.run((0..30).map(|i| delayed(risky, i))).is_err());
+        let array: Shared<[u32]> = (0..100_000).collect();
+        let parts = parallel.map(|part: Shared<[u32]>| part, array.slices(1000));
+        assert_eq!(parts.unwrap().len(), 100);
+        let made = parallel.map(|i| vec![i; 100_000].into(), 0..20u32);
+        assert!(
+            made.unwrap()
+                .iter()
+                .all(|a: &Shared<[u32]>| a.len() == 100_000)
+        );
+        drop(array);
         // After a failure the others' workers may have been killed, which these replace.
         assert_eq!(parallel.map(|i| i, 0..10).unwrap().len(), 10);
         let warm = belongings();
@@ -175,6 +185,19 @@ pub fn few_descriptors() {
         refused > 0 && served > 0,
         "{refused} refused, {served} served"
     );
+}
+
+pub fn few_descriptors_for_arrays() {
+    let open = fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+    let sums = with_limit(Resource::Nofile, open + 100, || {
+        let arrays = (0..150u64).map(|i| Shared::from(vec![i; 10_000]));
+        let arrays: Vec<Shared<[u64]>> = arrays.collect();
+        fs::read_dir("/proc/self/fd").expect("some are left for others");
+        let first = |arrays: Vec<Shared<[u64]>>| arrays.iter().map(|array| array[9_999]).sum();
+        processes(1).map(first, vec![arrays; 3])
+    });
+    let sums: Vec<u64> = sums.unwrap();
+    assert_eq!(sums, [149 * 75; 3]);
 }
 
 pub fn no_threads() {

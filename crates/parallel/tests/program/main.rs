@@ -41,6 +41,10 @@ const TESTS: &[Named] = &[
         parent::a_killed_parent_leaves_nothing,
     ),
     (
+        "arrays_go_with_a_killed_parent",
+        parent::arrays_go_with_a_killed_parent,
+    ),
+    (
         "ctrl_c_ends_all_and_prints_nothing",
         parent::ctrl_c_ends_all_and_prints_nothing,
     ),
@@ -79,6 +83,9 @@ const TESTS: &[Named] = &[
     }),
     ("running_out_of_descriptors_is_told", || {
         stage::play("few_descriptors");
+    }),
+    ("arrays_leave_descriptors_for_others", || {
+        stage::play("few_descriptors_for_arrays");
     }),
     ("threads_that_cannot_start_are_done_without", || {
         stage::play("no_threads");
@@ -126,6 +133,7 @@ const ROLES: &[Named] = &[
     ),
     ("choose_badly", configured::choose_badly),
     ("start_workers_and_wait", parent::start_workers_and_wait),
+    ("share_an_array_and_wait", parent::share_an_array_and_wait),
     ("leave_a_process_and_exit", parent::leave_a_process_and_exit),
     (
         "start_nested_workers_and_wait",
@@ -140,6 +148,10 @@ const ROLES: &[Named] = &[
     ("locked_executable", limits::locked_executable),
     ("no_memory_to_start", limits::no_memory_to_start),
     ("few_descriptors", limits::few_descriptors),
+    (
+        "few_descriptors_for_arrays",
+        limits::few_descriptors_for_arrays,
+    ),
     ("no_threads", limits::no_threads),
     ("be_verbose", watching::be_verbose),
     #[cfg(feature = "progress")]

@@ -6,7 +6,7 @@ use std::process::{self, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use parallel::{Parallel, Processes, delayed};
+use parallel::{Parallel, Processes, Shared, delayed};
 
 use crate::stage;
 
@@ -20,6 +20,17 @@ fn settle(_: u32) {
 pub fn start_workers_and_wait() {
     let parallel = Parallel::new(3).backend(Processes::new());
     parallel.run((0..3).map(|i| delayed(settle, i))).unwrap();
+}
+
+/// The same, with an array that all of them have.
+pub fn share_an_array_and_wait() {
+    let array: Shared<[u64]> = (0..1 << 20).collect();
+    let task = |array: Shared<[u64]>| {
+        std::hint::black_box(array.iter().sum::<u64>());
+        settle(0);
+    };
+    let parallel = Parallel::new(3).backend(Processes::new());
+    parallel.map(task, vec![array; 3]).unwrap();
 }
 
 /// Leaves a process behind, and the program without saying good-bye to its workers.
@@ -77,6 +88,14 @@ pub fn a_killed_parent_leaves_nothing() {
     for signal in [Signal::KILL, Signal::TERM, Signal::INT, Signal::ABORT] {
         ends_with_all_its_own("start_workers_and_wait", signal, &To::Program);
     }
+}
+
+pub fn arrays_go_with_a_killed_parent() {
+    let files = || std::fs::read_dir("/dev/shm").map_or(0, Iterator::count);
+    let before = files();
+    ends_with_all_its_own("share_an_array_and_wait", Signal::KILL, &To::Program);
+    // What is in memory alone goes with those who have it. In a file system nothing ever was.
+    assert_eq!(files(), before);
 }
 
 pub fn ctrl_c_ends_all_and_prints_nothing() {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::context::Context;
 use crate::delayed::{Portable, Task};
 use crate::error::Failure;
+use crate::wire::attachments::{self, Resolve};
 use crate::wire::parcel::{self, Parcel, exchange};
 use crate::wire::{Contents, EntryPoint};
 use crate::work::Conversion;
@@ -36,7 +37,8 @@ pub struct AnyOutput(Output);
 
 enum Output {
     Value(Box<dyn Any + Send>),
-    Encoded(Vec<u8>, Option<Parcel>),
+    /// With what belongs to the bytes: a large vector, and what they may refer to.
+    Encoded(Vec<u8>, Option<Parcel>, Option<Arc<dyn Resolve>>),
 }
 
 /// A task of which the type is forgotten.
@@ -107,7 +109,10 @@ where
 
     fn result(&self, result: AnyOutput) -> Result<T::Output, Failure> {
         match result.0 {
-            Output::Encoded(bytes, parcel) => exchange(parcel, false, || T::decode(&bytes)).0,
+            Output::Encoded(bytes, parcel, known) => {
+                let _session = known.map(|known| attachments::enter(Some(known)));
+                exchange(parcel, false, || T::decode(&bytes)).0
+            }
             Output::Value(value) => {
                 let value = value.downcast().map(|value| *value);
                 value.map_err(|_| Failure::Decode {
@@ -139,7 +144,8 @@ impl Portable for AnyTask {
 
     /// The type is not known here: the bytes are kept until it is.
     fn decode(bytes: &[u8]) -> Result<AnyOutput, Failure> {
-        Ok(AnyOutput(Output::Encoded(bytes.to_owned(), parcel::take())))
+        let (parcel, known) = (parcel::take(), attachments::known());
+        Ok(AnyOutput(Output::Encoded(bytes.to_owned(), parcel, known)))
     }
 
     fn contents(&self) -> Option<Contents<'_>> {

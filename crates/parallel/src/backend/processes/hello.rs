@@ -19,7 +19,7 @@ use super::spans::{level_of, number_of};
 pub(super) const MARK: &str = "PARALLEL_WORKER";
 
 /// Changes with everything that the two sides must agree on.
-const VERSION: u64 = 6;
+const VERSION: u64 = 7;
 
 /// The version and the numbers of [`Terms`], and the nonce.
 const BYTES: usize = 6 * 8 + size_of::<Nonce>();

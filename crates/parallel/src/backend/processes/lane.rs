@@ -12,6 +12,7 @@
 //! result being in the ring, or is what it died of. So nothing runs twice, and nothing is lost.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Crew;
@@ -26,6 +27,7 @@ use super::watched::Watched;
 use crate::delayed::{Portable, Task};
 use crate::error::{BackendError, Failure, TaskError};
 use crate::observe::{Event, Stretch};
+use crate::shared::Object;
 use crate::wire::frame::{At, HEADER, Header, Kind};
 use crate::wire::parcel::Parcel;
 use crate::work::{Batch, Work, spans};
@@ -46,6 +48,8 @@ pub(super) struct Queued<T> {
     pub(super) taken: Instant,
     /// When it was encoded, if anybody wants to know.
     pub(super) encoded: Option<Stretch>,
+    /// To what it refers, as it was sent last.
+    pub(super) objects: Vec<Arc<Object>>,
 }
 
 /// A parcel of which the frame has begun.
@@ -189,7 +193,7 @@ where
                 // None of the batch could be sent.
                 Ok(false) if self.queue.is_empty() => {}
                 Ok(false) => match self.sleep(true, self.deadline()) {
-                    Ok(Woken::Bell | Woken::Printed | Woken::Stop) => {}
+                    Ok(Woken::Bell | Woken::Given | Woken::Printed | Woken::Stop) => {}
                     Ok(Woken::Late) => self.check_time()?,
                     Ok(Woken::Gone) => self.replace(Ended::ByItself)?,
                     Err(useless) => self.replace(Ended::Useless(useless))?,
@@ -257,6 +261,7 @@ where
                     history: Vec::new(),
                     taken,
                     encoded: None,
+                    objects: Vec::new(),
                 });
             self.queue.extend(queued);
             self.batches += 1;
@@ -319,6 +324,7 @@ where
             return Ok(Woken::Gone);
         };
         let unsent = self.written < self.outbox.len() || self.parcel_out.is_some();
+        let unsent = unsent && !process.posting;
         let events = if unsent { DATA | SPACE } else { DATA };
         let (spin, link) = (&mut process.spin, &process.link);
         if spin.until(|| link.any(events))? || !link.fall_asleep(events)? {
@@ -326,8 +332,10 @@ where
         }
         let stop = until_stop.then(|| self.crew.stop());
         let woken = process.wait(stop, deadline);
-        if woken == Woken::Printed {
-            self.hear();
+        match woken {
+            Woken::Printed => self.hear(),
+            Woken::Given if !process.courier.take_in() => return Err(Useless::Mad),
+            _ => {}
         }
         Ok(woken)
     }

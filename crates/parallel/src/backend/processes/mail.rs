@@ -8,6 +8,7 @@ use super::ring::Corrupt;
 use crate::delayed::Portable;
 use crate::error::Failure;
 use crate::observe::Stretch;
+use crate::wire::attachments::{self, Attached};
 use crate::wire::frame::{
     At, Garbled, HEADER, Header, Kind, MAX_PAYLOAD, TAKES_PARCEL, split_answer,
 };
@@ -82,6 +83,10 @@ where
             let Some(process) = &mut self.process else {
                 return Ok(any);
             };
+            if process.posting && !process.courier.flush() {
+                return Ok(any);
+            }
+            process.posting = false;
             let written = if self.written < self.outbox.len() {
                 let written = process.link.write(&self.outbox[self.written..])?;
                 self.written += written;
@@ -111,6 +116,7 @@ where
     /// Turns tasks into frames, up to a size. A task that cannot be sent fails here.
     fn encode(&mut self) {
         let most = self.most_sent();
+        let session = attachments::enter(None);
         while self.sent < self.queue.len().min(most)
             && self.outbox.len() < ENCODE
             && self.parcel_out.is_none()
@@ -156,6 +162,7 @@ where
                 })
             });
             let payload = outbox.len() - begin - HEADER;
+            let objects = session.take();
             let not_sent = |message: String| Failure::Encode {
                 type_name: std::any::type_name::<T>().to_owned(),
                 message,
@@ -180,7 +187,8 @@ where
                         payload,
                         word,
                     };
-                    self.queue[self.sent].encoded = stretch;
+                    let place = self.sent;
+                    self.queue[place].encoded = stretch;
                     let frame = match parcel {
                         None => {
                             self.sent += 1;
@@ -197,6 +205,7 @@ where
                         }
                     };
                     outbox[begin..begin + HEADER].copy_from_slice(&frame.to_bytes());
+                    self.send_along(begin, place, objects);
                     self.told = Some(at.next());
                     continue;
                 }
@@ -254,17 +263,29 @@ where
                 return Err(Useless::Mad);
             }
             let run_time = Duration::from_nanos(nanos);
-            self.outcome(header.kind, run_time, process.inbox.payload(range))?;
+            let attached = match header.kind {
+                Kind::DoneWith => process.courier.collect(number).ok_or(Useless::Mad)?,
+                _ => Vec::new(),
+            };
+            let payload = process.inbox.payload(range);
+            self.outcome(header.kind, run_time, payload, attached)?;
             process.answered += 1;
         }
         Ok(any)
     }
 
     /// Takes in what came of the first task in the queue.
-    fn outcome(&mut self, kind: Kind, run_time: Duration, payload: &[u8]) -> Result<(), Useless> {
+    fn outcome(
+        &mut self,
+        kind: Kind,
+        run_time: Duration,
+        payload: &[u8],
+        attached: Attached,
+    ) -> Result<(), Useless> {
         let parcel = self.parcel.take();
         let decode = || match kind {
-            Kind::Done => {
+            Kind::Done | Kind::DoneWith => {
+                let _session = self.session_of_result(attached);
                 let decode = || panics::catch(|| T::decode(payload));
                 let (decoded, _) = exchange(parcel, false, decode);
                 Ok(decoded.unwrap_or_else(|p| Err(p.of_task())))

@@ -26,6 +26,7 @@
 //! | [`spans`] | what its tasks tell `tracing` |
 //! | [`idle`] | workers between calls |
 //! | [`oom`] | whether the kernel killed one for want of memory |
+//! | [`courier`], [`shelf`], [`packet`] | memory of `Shared` arrays, on its way: the parent's side, the worker's, what is sent |
 //! | [`revoked`] | how a task there sees that its call has been stopped |
 //! | [`link`], [`ring`], [`memory`] | the connection |
 //! | [`spin`] | whether to sleep at once |
@@ -33,6 +34,7 @@
 
 mod aside;
 mod contract;
+mod courier;
 mod hello;
 mod idle;
 mod image;
@@ -44,10 +46,12 @@ mod mail;
 mod memory;
 mod oom;
 mod output;
+mod packet;
 mod process;
 mod reply;
 mod revoked;
 mod ring;
+mod shelf;
 mod spans;
 mod spin;
 mod start;

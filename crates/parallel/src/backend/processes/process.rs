@@ -6,17 +6,19 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::contract::Contract;
+use super::courier::Courier;
 use super::hello::{Hello, MARK, Terms};
 use super::link::{Link, Side};
 use super::memory::Memory;
@@ -37,6 +39,8 @@ const LEAVE: Duration = Duration::from_secs(1);
 pub(super) enum Woken {
     /// The worker rang.
     Bell,
+    /// The worker has given something, or can be given something.
+    Given,
     /// The worker printed something.
     Printed,
     /// The worker is no more, or can be reached no more.
@@ -53,8 +57,10 @@ pub(super) struct Process {
     child: Child,
     /// Readable once the process has ended. A descriptor names the process for good.
     pidfd: OwnedFd,
-    /// Its other end is the worker's lifeline.
-    _lifeline: UnixStream,
+    /// It has the socket of which the other end is the worker's lifeline.
+    pub(super) courier: Arc<Courier>,
+    /// Whether the courier has something to send before more tasks are.
+    pub(super) posting: bool,
     pub(super) link: Link,
     /// Whether it pays off to look what it sends before sleeping.
     pub(super) spin: Spin,
@@ -79,7 +85,12 @@ impl Process {
         let (hear, their_tell) = pipe_with(PipeFlags::CLOEXEC)?;
         let (their_hear, tell) = pipe_with(PipeFlags::CLOEXEC)?;
         rustix::io::ioctl_fionbio(&hear, true)?;
-        let (lifeline, stdin) = UnixStream::pair()?;
+        let (lifeline, stdin) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
         let marks = contract.marks();
         let hello = Hello {
             terms: Terms {
@@ -105,7 +116,7 @@ impl Process {
         let printed = Printed::direct(contract.setup.output, nonce, &mut command)?;
         let mut child = command
             .env(MARK, "1")
-            .stdin(Stdio::from(OwnedFd::from(stdin)))
+            .stdin(Stdio::from(stdin))
             .process_group(0)
             .spawn()?;
         let pidfd = match pidfd_open(pid(&child), PidfdFlags::empty()) {
@@ -119,7 +130,8 @@ impl Process {
         Ok(Self {
             child,
             pidfd,
-            _lifeline: lifeline,
+            courier: Courier::new(lifeline),
+            posting: false,
             link: Link::new(Side::Parent, memory, hear, tell),
             spin: Spin::default(),
             inbox: Inbox::default(),
@@ -187,6 +199,11 @@ impl Process {
             PollFd::new(&bell, PollFlags::IN),
             PollFd::new(&self.pidfd, PollFlags::IN),
         ];
+        let courier = match self.posting {
+            true => PollFlags::IN | PollFlags::OUT,
+            false => PollFlags::IN,
+        };
+        fds.push(PollFd::from_borrowed_fd(self.courier.socket(), courier));
         let stop_at = fds.len();
         if let Some(stop) = &stop {
             fds.push(PollFd::new(stop, PollFlags::IN));
@@ -199,12 +216,17 @@ impl Process {
             match poll(&mut fds, timeout.as_ref()) {
                 Ok(0) => break Woken::Late,
                 Ok(_) => {
-                    let (bell, ended) = (fds[0].revents(), fds[1].revents());
+                    let [bell, ended, given] = [0, 1, 2].map(|at| fds[at].revents());
                     let stop = stop.is_some() && !fds[stop_at].revents().is_empty();
                     break if bell.contains(PollFlags::IN) {
                         Woken::Bell
-                    } else if !bell.is_empty() || !ended.is_empty() {
+                    } else if !bell.is_empty()
+                        || !ended.is_empty()
+                        || given.contains(PollFlags::HUP)
+                    {
                         Woken::Gone
+                    } else if !given.is_empty() {
+                        Woken::Given
                     } else if stop {
                         Woken::Stop
                     } else {
@@ -275,8 +297,9 @@ pub(super) fn dismiss(mut processes: Vec<Process>) {
         while process.reaped.is_none() {
             match process.wait(None, Some(deadline)) {
                 Woken::Bell => {}
+                Woken::Given if process.courier.take_in() => {}
                 Woken::Printed => process.printed.read(drop),
-                Woken::Gone | Woken::Stop | Woken::Late => break,
+                Woken::Given | Woken::Gone | Woken::Stop | Woken::Late => break,
             }
         }
         process.printed.read_rest(drop);

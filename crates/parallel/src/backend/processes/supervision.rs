@@ -184,7 +184,7 @@ where
             let ended = match self.exchange() {
                 Ok(true) => continue,
                 Ok(false) => match self.sleep(false, Some(deadline)) {
-                    Ok(Woken::Bell | Woken::Printed | Woken::Stop) => continue,
+                    Ok(Woken::Bell | Woken::Given | Woken::Printed | Woken::Stop) => continue,
                     Ok(Woken::Gone) => Some(Ended::ByItself),
                     Ok(Woken::Late) => None,
                     Err(useless) => Some(Ended::Useless(useless)),

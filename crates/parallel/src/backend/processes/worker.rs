@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, Signal, kill_current_process_group, setrlimit};
 
@@ -20,6 +19,7 @@ use super::memory::{Memory, clock};
 use super::output::Marker;
 use super::revoked::Revoked;
 use super::ring::{Corrupt, DATA};
+use super::shelf::Shelf;
 use super::spans::{self, Gathered};
 use super::spin::Spin;
 use super::start;
@@ -28,6 +28,7 @@ use crate::context::Inherited;
 use crate::current::Here;
 use crate::error::Failure;
 use crate::observe::spans::SpanSink;
+use crate::wire::attachments::{self, Entered};
 use crate::wire::frame::{At, HEADER, Header, Kind, MAX_PAYLOAD, TAKES_PARCEL, answer};
 use crate::wire::inbox::Inbox;
 use crate::wire::parcel::{Parcel, exchange};
@@ -60,7 +61,8 @@ fn connect() -> io::Result<Worker> {
     let empty = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     rustix::stdio::dup2_stdin(empty)?;
     let memory = Memory::open(hello.memory)?;
-    watch(lifeline)?;
+    let shelf = Shelf::new(lifeline);
+    watch(&shelf)?;
     name_after_program();
     let terms = hello.terms;
     let marker = terms.marks.map(Marker::new).transpose()?;
@@ -75,7 +77,7 @@ fn connect() -> io::Result<Worker> {
     context::enter_worker(&Inherited::share_only(terms.shares));
     let link = Link::new(Side::Worker, Arc::clone(&memory), hello.hear, hello.tell);
     let tell = Arc::new(link.teller()?);
-    Ok(Worker::new(link, memory, tell, terms, marker))
+    Ok(Worker::new(link, memory, tell, terms, marker, shelf))
 }
 
 /// Has `ps` and `top` call this process as they call the program, and not `exe` after the link that
@@ -95,17 +97,17 @@ fn end_group() -> ! {
     std::process::abort()
 }
 
-/// Ends this process and all that it started as soon as the parent is gone.
-fn watch(lifeline: OwnedFd) -> io::Result<()> {
+/// Ends this process and all that it started as soon as the parent is gone. Until then, takes in the objects
+/// that it gives.
+fn watch(shelf: &Arc<Shelf>) -> io::Result<()> {
+    let shelf = Arc::clone(shelf);
     let wait = move || {
-        // Nothing is sent on it, so it is readable when the other end has been closed. A signal
-        // handler may run on this thread; after it, the wait goes on.
-        while poll(&mut [PollFd::new(&lifeline, PollFlags::IN)], None).is_err() {}
+        shelf.listen();
         end_group()
     };
     std::thread::Builder::new()
         .name("parallel-lifeline".to_owned())
-        .stack_size(1 << 16)
+        .stack_size(1 << 17)
         .spawn(wait)?;
     Ok(())
 }
@@ -147,6 +149,9 @@ pub(super) struct Worker {
     /// Whether a task of this generation has failed with which all the others have.
     all_failed: bool,
     image: &'static Image,
+    shelf: Arc<Shelf>,
+    /// In which arguments are decoded and results encoded.
+    session: Entered,
     inbox: Inbox,
     /// What came for the next task, and then what came of it, beside a frame.
     pub(super) parcel: Option<Parcel>,
@@ -166,6 +171,7 @@ impl Worker {
         tell: Arc<OwnedFd>,
         terms: Terms,
         marker: Option<Marker>,
+        shelf: Arc<Shelf>,
     ) -> Self {
         let generation = 0;
         let revoked = Revoked {
@@ -195,6 +201,8 @@ impl Worker {
             generation,
             all_failed: false,
             image: Image::of_this_process(),
+            session: attachments::enter(Some(Arc::clone(&shelf) as _)),
+            shelf,
             inbox: Inbox::default(),
             parcel: None,
             frame: Vec::new(),
@@ -216,6 +224,9 @@ impl Worker {
                 Some((header, _)) if header.kind == Kind::Begin => self.begin(header)?,
                 Some((header, _)) if header.kind == Kind::At => {
                     self.next = At::from_word(header.word);
+                }
+                Some((header, _)) if header.kind == Kind::Given => {
+                    self.shelf.wait_for(header.word);
                 }
                 Some((header, inherited)) if header.kind == Kind::Inherit => {
                     let inherited = wire::decode(self.inbox.payload(inherited));
@@ -280,7 +291,7 @@ impl Worker {
         }
         self.listen(at);
         self.here.task(at.index, at.attempt);
-        let (kind, times) = if at.watched {
+        let (mut kind, times) = if at.watched {
             let (kind, times) = Times::of(|| self.run_task(task.word, argument));
             (kind, Some(times))
         } else {
@@ -299,6 +310,14 @@ impl Worker {
             run_time = u64::try_from(nanos).unwrap_or(u64::MAX);
             self.batch_start = None;
             self.end_batch();
+        }
+        let objects = self.session.take();
+        if kind == Kind::Done && !objects.is_empty() {
+            kind = Kind::DoneWith;
+            // The parent may have to take in others first.
+            self.link.announce();
+            let given = self.shelf.give(self.answers, &objects);
+            given.map_err(|_| End::Lost)?;
         }
         let header = Header {
             kind,

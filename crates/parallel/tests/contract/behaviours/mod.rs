@@ -6,6 +6,7 @@ mod events;
 mod failures;
 mod order;
 mod races;
+mod shared;
 mod sharing;
 mod streams;
 mod submits;

@@ -1,0 +1,197 @@
+//! What an encoded value takes along beside its bytes: the memory of [`Shared`](crate::Shared) arrays.
+//!
+//! ```text
+//!   encode in a session:  Shared ──► (id, range) in the bytes, its object in the session ──take()──► sent along
+//!   decode in a session:  (id, range) ──► the session's resolver ──► the object, mapped here ──► Shared
+//! ```
+//!
+//! Whoever carries tasks opens a session around what it encodes or decodes, and carries the objects however
+//! it likes. Without a session an array is written with its elements, so nothing depends on one. A task's
+//! own function runs outside of the session: what it encodes is nobody's argument and nobody's result.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::shared::Object;
+
+/// Names an object, wherever it is: made at random by who made the object.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Id([u8; 16]);
+
+impl Id {
+    pub(crate) const BYTES: usize = 16;
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn random() -> std::io::Result<Self> {
+        let mut bytes = [0; Self::BYTES];
+        rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+        Ok(Self(bytes))
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
+        self.0
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+/// Knows objects by their ids.
+pub(crate) trait Resolve: Send + Sync {
+    /// The object, or what to tell about why there is none.
+    fn resolve(&self, id: Id) -> Result<Arc<Object>, String>;
+}
+
+/// An object that came with a message, or why it could not.
+pub(crate) type Arrival = (Id, Result<Arc<Object>, String>);
+
+/// What came with a message.
+pub(crate) type Attached = Vec<Arrival>;
+
+impl Resolve for Attached {
+    fn resolve(&self, id: Id) -> Result<Arc<Object>, String> {
+        let known = self.iter().find(|(known, _)| *known == id);
+        known.map_or_else(|| Err(not_sent_along()), |(_, object)| object.clone())
+    }
+}
+
+/// What is told about an id that stands for nothing.
+pub(crate) fn not_sent_along() -> String {
+    "it refers to a `Shared` array that was not sent along: do not keep its bytes to send them again".to_owned()
+}
+
+#[derive(Default)]
+struct Session {
+    known: Option<Arc<dyn Resolve>>,
+    gathered: RefCell<Vec<Arc<Object>>>,
+    /// Of the objects that this task's argument brought: the other side has them.
+    came: RefCell<Vec<Id>>,
+    /// Why an array was refused last: the format forgets it.
+    refused: Cell<Option<String>>,
+}
+
+thread_local! {
+    static SESSION: RefCell<Option<Box<Session>>> = const { RefCell::new(None) };
+}
+
+/// A session on this thread, until this is dropped; then the one before it goes on.
+pub(crate) struct Entered {
+    before: Option<Box<Session>>,
+    _of_this_thread: PhantomData<*const ()>,
+}
+
+/// Begins a session. Values that are decoded in it may refer to what `known` knows.
+pub(crate) fn enter(known: Option<Arc<dyn Resolve>>) -> Entered {
+    let session = Session {
+        known,
+        ..Session::default()
+    };
+    Entered {
+        before: SESSION.replace(Some(Box::new(session))),
+        _of_this_thread: PhantomData,
+    }
+}
+
+impl Entered {
+    /// The objects that the values refer to which were encoded since this was asked last, each once, but
+    /// for those to which the value refers that was decoded.
+    pub(crate) fn take(&self) -> Vec<Arc<Object>> {
+        SESSION.with_borrow(|session| {
+            let Some(session) = session else {
+                return Vec::new();
+            };
+            session.came.borrow_mut().clear();
+            session.gathered.take()
+        })
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // What ends is dropped when nothing is borrowed any more: an object tells others of its end.
+        let _ended = SESSION.replace(self.before.take());
+    }
+}
+
+/// Calls a user's function outside of the session.
+pub(crate) fn outside<R>(call: impl FnOnce() -> R) -> R {
+    let _back = Entered {
+        before: SESSION.take(),
+        _of_this_thread: PhantomData,
+    };
+    call()
+}
+
+/// Has an object go along with the value that is being encoded. `Ok(false)` if there is no session.
+///
+/// A file goes to who works for whoever mapped it, and may come back, but nobody has to trust that a
+/// file which somebody else sends does not change.
+pub(crate) fn attach(object: &Arc<Object>) -> Result<bool, String> {
+    SESSION.with_borrow(|session| {
+        let Some(session) = session else {
+            return Ok(false);
+        };
+        if session.came.borrow().contains(&object.id()) {
+            return Ok(true);
+        }
+        if object.is_file() && session.known.is_some() {
+            return Err(
+                "a mapped file does not go with a result, unless it came with the argument: return its \
+                 path, and map it where it is needed, or read it with `Shared::read_file`"
+                    .to_owned(),
+            );
+        }
+        let mut gathered = session.gathered.borrow_mut();
+        // To look at the last ones will do: an object that is told twice does no harm.
+        let mut recent = gathered.iter().rev().take(64);
+        if !recent.any(|known| Arc::ptr_eq(known, object)) {
+            gathered.push(Arc::clone(object));
+        }
+        Ok(true)
+    })
+}
+
+/// The object to which the value refers that is being decoded.
+pub(crate) fn resolve(id: Id) -> Result<Arc<Object>, String> {
+    SESSION.with_borrow(|session| {
+        let session = session.as_ref();
+        let known = session.and_then(|session| Some((session, session.known.as_ref()?)));
+        let (session, known) = known.ok_or_else(not_sent_along)?;
+        let object = known.resolve(id)?;
+        let mut came = session.came.borrow_mut();
+        if !came.contains(&id) {
+            came.push(id);
+        }
+        Ok(object)
+    })
+}
+
+/// What the values may refer to that are decoded in this session.
+pub(crate) fn known() -> Option<Arc<dyn Resolve>> {
+    SESSION.with_borrow(|session| session.as_ref()?.known.clone())
+}
+
+/// Notes why an array is refused.
+pub(crate) fn refuse(why: &str) {
+    SESSION.with_borrow(|session| {
+        if let Some(session) = session {
+            session.refused.set(Some(why.to_owned()));
+        }
+    });
+}
+
+/// Why an array was refused, since this was asked last.
+pub(crate) fn refusal() -> Option<String> {
+    SESSION.with_borrow(|session| session.as_ref()?.refused.take())
+}

@@ -1,0 +1,5 @@
+use parallel::Shared;
+
+fn main() {
+    let _: Shared<[String]> = todo!();
+}
