@@ -2,7 +2,7 @@
 
 use super::results::Results;
 use super::source::Source;
-use super::{Input, Output, Ran, Work, incomplete};
+use super::{Input, Output, Ran, Work};
 use crate::delayed::Task;
 use crate::error::{BackendError, Error, Failure, Outcome, TaskError};
 
@@ -78,4 +78,12 @@ fn unfinished<T, R>(source: &Source<'_, T>, results: &Results<R>) -> Vec<usize> 
     let more = !source.has_ended() && source.at_most() != Some(0);
     let end = source.pulled() + usize::from(more);
     results.missing(end)
+}
+
+/// The backend has left out a task.
+pub(super) fn incomplete(task: usize) -> BackendError {
+    BackendError::new(format!(
+        "the backend returned without an outcome for task {task}: it must take tasks until there are \
+         none, and finish each"
+    ))
 }

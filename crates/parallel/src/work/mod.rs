@@ -52,7 +52,7 @@ use self::window::Window;
 use crate::cancel::Watch;
 use crate::current::Stop;
 use crate::delayed::Task;
-use crate::error::{BackendError, Failure, TaskError};
+use crate::error::{Failure, TaskError};
 use crate::observe::Event;
 
 pub use self::batch::BatchSize;
@@ -229,16 +229,15 @@ impl<'a, T: Task> Work<'a, T> {
             return origin.succeed(first, values);
         }
         let ends = self.ends_call.is_some_and(|ends| values.iter().any(ends));
-        let (tasks, run) = (values.len(), Run::Values(values));
         match &self.output {
             Output::Kept(results, _) => {
-                let Run::Values(values) = run else { return };
+                let tasks = values.len();
                 let repeated = results.lock().add_values(first, values);
                 self.let_in(if repeated.is_none() { tasks } else { 0 });
                 // A user's drop runs without the lock.
                 drop(repeated);
             }
-            Output::Handed(delivery) => drop(delivery.add(first, run)),
+            Output::Handed(delivery) => drop(delivery.add(first, Run::Values(values))),
         }
         if ends {
             self.stop();
@@ -393,11 +392,4 @@ impl<'a, T: Task> Work<'a, T> {
                 Input::Feed(feed) => feed.is_empty(),
             }
     }
-}
-
-fn incomplete(task: usize) -> BackendError {
-    BackendError::new(format!(
-        "the backend returned without an outcome for task {task}: it must take tasks until there are \
-         none, and finish each"
-    ))
 }

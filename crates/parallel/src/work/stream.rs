@@ -4,9 +4,10 @@
 use std::task::{Context, Poll};
 use std::vec;
 
+use super::end::incomplete;
 use super::feed::Ended;
 use super::results::Run;
-use super::{Input, Output, Ran, Work, incomplete};
+use super::{Input, Output, Ran, Work};
 use crate::delayed::Task;
 use crate::error::{BackendError, Failure, Outcome, TaskError};
 use crate::panics;
