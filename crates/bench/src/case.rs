@@ -188,9 +188,9 @@ impl Case {
     pub(crate) fn derived(
         self,
         name: impl Into<String>,
-        mut figure: impl FnMut() -> f64 + 'static,
+        figure: impl FnMut() -> f64 + 'static,
     ) -> Self {
-        let start: Start = Box::new(move |_| Ok(Box::new(move || figure())));
+        let start: Start = Box::new(move |_| Ok(Box::new(figure)));
         self.any_peer(name, Kind::Derived, start)
     }
 

@@ -144,7 +144,7 @@ fn anchor(title: &str) -> String {
 }
 
 /// The cases that the front page shows, as it calls them.
-pub(crate) const FRONT: [(&str, &str); 12] = [
+pub(crate) const FRONT: [(&str, &str); 13] = [
     ("threads-0ns", "a task that does nothing, threads"),
     ("threads-100ns", "a task of 100 ns, threads"),
     ("threads-warm-10", "a call of ten tasks of 1.5 µs, threads"),
@@ -158,6 +158,10 @@ pub(crate) const FRONT: [(&str, &str); 12] = [
     (
         "large-256mib-f64",
         "256 MiB of numbers to a process and back",
+    ),
+    (
+        "shared-1gib",
+        "100 tasks that read an array of 1 GiB, processes",
     ),
     ("memory-idle", "memory of an idle worker process"),
 ];

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use orx_parallel::{IterIntoParIter, Par};
-use parallel::{Parallel, Processes, delayed};
+use parallel::{Parallel, Processes, Shared, delayed};
 use pariter::IteratorExt;
 use rayon::prelude::*;
 
@@ -47,6 +47,7 @@ pub(crate) fn answer(name: &str, n: u64) -> Result<f64, String> {
             }
             return children_memory();
         }
+        "shared-memory" => return shared_memory(n),
         _ => count(name, n)?,
     }
     Ok(0.0)
@@ -116,18 +117,36 @@ fn peak_memory() -> Result<f64, String> {
 
 /// What a child of this process has for itself, on average.
 fn children_memory() -> Result<f64, String> {
+    let sizes = of_children("Private_")?;
+    Ok(sizes.iter().sum::<f64>() / sizes.len() as f64)
+}
+
+/// What this process and its workers have together when all of them have an array of so many bytes, shared memory
+/// counted once.
+fn shared_memory(size: u64) -> Result<f64, String> {
+    let array: Shared<[f64]> = (0..size / 8).map(|i| i as f64).collect();
+    let parallel = Parallel::new(JOBS).backend(Processes::new());
+    let sum = |array: Shared<[f64]>| array.iter().sum::<f64>();
+    let sums = parallel.run((0..4 * JOBS).map(|_| delayed(sum, array.clone())));
+    sums.map_err(|error| error.to_string())?;
+    let workers = of_children("Pss:")?;
+    Ok(workers.iter().sum::<f64>() + bytes("/proc/self/smaps_rollup", "Pss:")?)
+}
+
+/// What each child of this process has of a kind of memory.
+fn of_children(what: &str) -> Result<Vec<f64>, String> {
     let mut sizes = Vec::new();
     for task in list("/proc/self/task")? {
         let children = std::fs::read_to_string(format!("/proc/self/task/{task}/children"));
         let children = children.map_err(|error| error.to_string())?;
         for child in children.split_whitespace() {
-            sizes.push(bytes(&format!("/proc/{child}/smaps_rollup"), "Private_")?);
+            sizes.push(bytes(&format!("/proc/{child}/smaps_rollup"), what)?);
         }
     }
     if sizes.is_empty() {
         return Err("there are no workers".to_owned());
     }
-    Ok(sizes.iter().sum::<f64>() / sizes.len() as f64)
+    Ok(sizes)
 }
 
 fn list(folder: &str) -> Result<Vec<String>, String> {

@@ -6,6 +6,7 @@ mod jobs;
 mod large;
 mod memory;
 mod processes;
+mod shared;
 mod streams;
 mod threads;
 mod uneven;
@@ -27,6 +28,7 @@ pub(crate) fn all(quick: bool) -> Vec<Group> {
         group("Streams", streams::cases()),
         group("Processes", processes::cases()),
         group("Large values", large::cases()),
+        group("Shared arrays", shared::cases()),
         group("Jobs", jobs::cases()),
         group("Memory", memory::cases()),
         group("Growth", growth::cases(quick)),
