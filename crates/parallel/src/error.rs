@@ -93,7 +93,7 @@ impl BackendError {
 /// assert_eq!(outcomes[3].as_ref().unwrap(), &4);
 /// ```
 #[derive(Clone, thiserror::Error)]
-#[error("task {}{} {}", .0.index, .0.which_attempt(), .0.failure)]
+#[error("task {}{}{} {}", .0.index, .0.which_attempt(), .0.which_host(), .0.failure)]
 pub struct TaskError(Box<Inner>);
 
 /// Boxed, so that an `Outcome` of a small result stays small.
@@ -103,9 +103,16 @@ struct Inner {
     attempts: u32,
     failure: Failure,
     history: Vec<Failure>,
+    host: Option<String>,
 }
 
 impl Inner {
+    fn which_host(&self) -> String {
+        self.host
+            .as_ref()
+            .map_or_else(String::new, |host| format!(" on {host}"))
+    }
+
     fn which_attempt(&self) -> String {
         match self.attempts {
             0 | 1 => String::new(),
@@ -121,6 +128,7 @@ impl TaskError {
             attempts,
             failure,
             history: Vec::new(),
+            host: None,
         }))
     }
 
@@ -128,6 +136,19 @@ impl TaskError {
     pub(crate) fn with_history(mut self, history: Vec<Failure>) -> Self {
         self.0.history = history;
         self
+    }
+
+    /// The same, of a task that ran on this machine.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn on_host(mut self, host: String) -> Self {
+        self.0.host = Some(host);
+        self
+    }
+
+    /// The machine on which the task ran, if that was a node of a cluster.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.0.host.as_deref()
     }
 
     /// The task's place in the input, counted from 0.
@@ -164,6 +185,7 @@ impl fmt::Debug for TaskError {
             .field("attempts", &self.attempts())
             .field("failure", self.failure())
             .field("history", &self.history())
+            .field("host", &self.host())
             .finish()
     }
 }
@@ -201,6 +223,12 @@ pub enum Failure {
     TimedOut {
         /// How long a task may run.
         limit: std::time::Duration,
+    },
+    /// The cluster lost the task: the machine or the process that had it is gone, or the whole cluster is.
+    /// Whether the task was started is not known. See `Dask::retries`.
+    Lost {
+        /// What is known of how it was lost, with the cluster's address.
+        message: String,
     },
     /// The call was stopped before the task had a result; see [`CancelToken`](crate::CancelToken).
     Cancelled,
@@ -285,6 +313,7 @@ impl fmt::Display for Failure {
                     "ran for longer than {limit:?} and was ended with its worker process"
                 )
             }
+            Self::Lost { message } => write!(f, "was lost: {message}"),
             Self::Cancelled => write!(f, "was cancelled"),
             Self::Backend { message } => write!(f, "was not run: {message}"),
             Self::Encode { type_name, message } => {

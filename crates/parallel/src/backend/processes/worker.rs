@@ -133,6 +133,8 @@ struct Worker {
     memory: Arc<Memory>,
     tell: Arc<OwnedFd>,
     terms: Terms,
+    /// The number by which tasks know this worker.
+    known_as: usize,
     marker: Option<Marker>,
     /// The task that comes next.
     next: At,
@@ -177,6 +179,7 @@ impl Worker {
             link,
             memory,
             tell,
+            known_as: terms.worker,
             terms,
             marker,
             next,
@@ -207,7 +210,9 @@ impl Worker {
                 }
                 Some((header, inherited)) if header.kind == Kind::Inherit => {
                     let inherited = wire::decode(self.inbox.payload(inherited));
-                    context::enter_worker(&inherited.map_err(|_| End::Lost)?);
+                    let inherited = inherited.map_err(|_| End::Lost)?;
+                    context::enter_worker(&inherited);
+                    self.known_as = inherited.worker().unwrap_or(self.terms.worker);
                 }
                 Some((header, argument)) => self.serve_task(header, argument)?,
                 None => {
@@ -260,7 +265,7 @@ impl Worker {
                 tell: Arc::clone(&self.tell),
                 generation: task.generation,
             };
-            self.here.renew(self.terms.worker, Arc::new(revoked));
+            self.here.renew(self.known_as, Arc::new(revoked));
         }
         self.here.task(at.index, at.attempt);
         let began = at.watched.then(clock);
