@@ -14,6 +14,8 @@ pub(crate) struct Step {
     environment: Vec<(&'static str, String)>,
     /// What to do when the program is not there.
     missing: Option<&'static str>,
+    /// What may help when it fails.
+    failing: Option<&'static str>,
     /// Whether it fails if it runs no test.
     must_run_tests: bool,
 }
@@ -31,6 +33,7 @@ impl Step {
             arguments: arguments.split_whitespace().map(String::from).collect(),
             environment: Vec::new(),
             missing: None,
+            failing: None,
             must_run_tests: false,
         }
     }
@@ -53,6 +56,11 @@ impl Step {
 
     pub(crate) fn if_missing(mut self, advice: &'static str) -> Self {
         self.missing = Some(advice);
+        self
+    }
+
+    pub(crate) fn if_failing(mut self, advice: &'static str) -> Self {
+        self.failing = Some(advice);
         self
     }
 
@@ -80,7 +88,10 @@ impl Step {
         match (ended, self.missing) {
             (Ok((status, true)), _) if status.success() => Ok(()),
             (Ok((status, false)), _) if status.success() => Err("no test was run".to_owned()),
-            (Ok((status, _)), _) => Err(status.to_string()),
+            (Ok((status, _)), _) => Err(match self.failing {
+                Some(advice) => format!("{status} ({advice})"),
+                None => status.to_string(),
+            }),
             (Err(error), Some(advice)) if error.kind() == io::ErrorKind::NotFound => Err(format!(
                 "{} is not installed: {advice}",
                 self.program.display()

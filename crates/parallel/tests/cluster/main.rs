@@ -1,0 +1,3 @@
+//! Calls on real clusters: `cargo xtask test-cluster`.
+
+mod harness;
