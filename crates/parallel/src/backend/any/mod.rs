@@ -4,9 +4,12 @@
 //! |---|---|
 //! | [`spec`] | a name and its options, taken apart |
 //! | [`processes`] | the options of worker processes |
+//! | [`clusters`] | the addresses of clusters |
 //! | [`registry`] | backends that users wrote, by name |
 //! | [`erased`] | a task of whatever type, for those |
 
+#[cfg(target_os = "linux")]
+mod clusters;
 mod erased;
 #[cfg(target_os = "linux")]
 mod processes;
@@ -22,9 +25,9 @@ use self::erased::Erasure;
 pub use self::erased::{AnyOutput, AnyTask};
 pub use self::registry::register_backend;
 use self::spec::Spec;
-#[cfg(target_os = "linux")]
-use super::Processes;
 use super::{Backend, Sequential, Threads};
+#[cfg(target_os = "linux")]
+use super::{Dask, Processes};
 use crate::config::environment;
 use crate::context::Context;
 use crate::delayed::Portable;
@@ -41,6 +44,8 @@ use crate::work::Work;
 /// | `sequential` | [`Sequential`] |
 /// | `threads`, `threading` | [`Threads`] |
 /// | `processes`, `loky`, `multiprocessing` | `Processes`, on Linux |
+/// | `dask` | [`Dask::local`](crate::Dask::local), with a worker for each CPU, on Linux |
+/// | `dask://host:8786`, `dask=tcp://host:8786` | [`Dask::connect`](crate::Dask::connect), on Linux |
 /// | any other | what was [registered](crate::register_backend) under it |
 ///
 /// Options follow behind a colon, separated by commas: `processes:timeout=5s,retries=1`. Only `processes`
@@ -78,6 +83,8 @@ enum Place {
     Threads(Threads),
     #[cfg(target_os = "linux")]
     Processes(Processes),
+    #[cfg(target_os = "linux")]
+    Dask(Dask),
     /// One that a user wrote.
     Own(Box<dyn Backend<AnyTask>>),
     /// The choice made no sense: what to tell whoever calls.
@@ -98,6 +105,11 @@ impl AnyBackend {
     /// assert!(error.to_string().contains("has no option \"timout\": it has timeout, retries,"));
     /// ```
     pub fn named(name: &str) -> Result<Self, BackendError> {
+        #[cfg(target_os = "linux")]
+        if let Some(place) = clusters::named(name.trim()) {
+            // Calls inside of tasks run on their node: of a cluster there is one.
+            return Ok(Self::at(None, place?));
+        }
         let spec = Spec::parse(name)?;
         let place = match spec.name() {
             "sequential" => Place::Sequential(spec.without_options(Sequential::new)?),
@@ -196,6 +208,8 @@ where
             Place::Threads(backend) => backend.drive(lanes, work),
             #[cfg(target_os = "linux")]
             Place::Processes(backend) => backend.drive(lanes, work),
+            #[cfg(target_os = "linux")]
+            Place::Dask(backend) => backend.drive(lanes, work),
             Place::Own(backend) => {
                 let context = Arc::new(Context::of_tasks(lanes));
                 backend.drive(lanes, &work.converted(Erasure { context }))
@@ -210,8 +224,19 @@ where
             Place::Threads(backend) => Backend::<T>::batch_time(backend),
             #[cfg(target_os = "linux")]
             Place::Processes(backend) => Backend::<T>::batch_time(backend),
+            #[cfg(target_os = "linux")]
+            Place::Dask(backend) => Backend::<T>::batch_time(backend),
             Place::Own(backend) => backend.batch_time(),
             Place::Invalid(_) => Duration::ZERO,
+        }
+    }
+
+    fn slots(&self) -> Option<usize> {
+        match &self.0.place {
+            #[cfg(target_os = "linux")]
+            Place::Dask(backend) => Backend::<T>::slots(backend),
+            Place::Own(backend) => backend.slots(),
+            _ => None,
         }
     }
 }
@@ -253,6 +278,14 @@ impl From<Threads> for AnyBackend {
 }
 
 #[cfg(target_os = "linux")]
+impl From<Dask> for AnyBackend {
+    /// Calls inside of tasks do not follow this choice: they run on their node.
+    fn from(backend: Dask) -> Self {
+        Self::at(None, Place::Dask(backend))
+    }
+}
+
+#[cfg(target_os = "linux")]
 impl From<Processes> for AnyBackend {
     /// What has been set has no name that could be told elsewhere: calls inside of tasks in worker
     /// processes do not follow this choice.
@@ -269,6 +302,8 @@ impl fmt::Debug for AnyBackend {
             Place::Threads(backend) => fields.field(backend),
             #[cfg(target_os = "linux")]
             Place::Processes(backend) => fields.field(backend),
+            #[cfg(target_os = "linux")]
+            Place::Dask(backend) => fields.field(backend),
             Place::Own(_) => fields.field(&format_args!("one of a user's own")),
             Place::Invalid(message) => fields.field(&format_args!("invalid: {message}")),
         };

@@ -25,7 +25,7 @@ DONE, CANCELLED, LOST, FAILED = (bytes([status]) for status in range(4))
 # How long a slot may take to end a batch that nobody wants any more, before it is killed.
 GRACE = 3.0
 # Nodes end what they run for a program that has not been heard of for four times as long.
-RENEW = 15.0
+RENEW = 10.0
 
 
 class Fatal(Exception):
@@ -141,10 +141,11 @@ class Bridge:
         if call in self.cancelled:
             raise asyncio.CancelledError
         await asyncio.shield(self.shipped)
+        once = tries == 1
         while True:
             tries -= 1
             # Never cancelled itself: an engine's client may have several wait for one message.
-            running = self.loop.create_task(self.engine.run(batch, payload))
+            running = self.loop.create_task(self.engine.run(batch, payload, once))
             running.add_done_callback(lambda task: task.cancelled() or task.exception())
             try:
                 return await asyncio.shield(running)

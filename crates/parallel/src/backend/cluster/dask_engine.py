@@ -11,7 +11,10 @@ import uuid
 STUB = """(lambda modules: (modules.get(name) or (lambda module: (
     exec(compile(text, 'runtime.py', 'exec'), module.__dict__), modules.setdefault(name, module))[1])(
         type(modules['sys'])(name))))(__import__('sys').modules)"""
-RUN = f"""(lambda runtime, worker: runtime.run(session, digest, __import__('os').path.join(
+# Where nothing may run twice, who begins with a batch says so at the scheduler, if nobody has before.
+MAY = """(not once or (lambda client: client.get_metadata([session, str(batch)], default=None) is None and (
+    client.set_metadata([session, str(batch)], 1), True)[1])(__import__('distributed').get_client()))"""
+RUN = f"""not {MAY} or (lambda runtime, worker: runtime.run(session, digest, __import__('os').path.join(
     worker.local_directory, filename), worker.local_directory, worker.state.nthreads, batch, payload))(
         {STUB}, __import__('distributed').get_worker())"""
 ORDER = f"getattr({STUB}, order)(session, *arguments)"
@@ -110,8 +113,9 @@ class Engine:
         plugin.filename, plugin.data = self.filename, executable
         await self.client.register_plugin(plugin, name=self.plugin)
 
-    async def run(self, batch, payload):
-        names = dict(self.names, digest=self.digest, filename=self.filename, batch=batch, payload=payload)
+    async def run(self, batch, payload, once):
+        names = dict(self.names, digest=self.digest, filename=self.filename, batch=batch, payload=payload,
+                     once=once)
         future = self.client.submit(
             eval, RUN, names, key=f"{self.plugin}-{batch}-{uuid.uuid4().hex[:8]}", pure=False)
         self.futures[batch] = future
@@ -124,6 +128,8 @@ class Engine:
         finally:
             self.futures.pop(batch, None)
             future.release()
+        if answer is True:
+            raise Lost("a worker of the cluster that had it is gone, and nothing shall run twice")
         if not answer:
             raise asyncio.CancelledError
         return answer
@@ -152,6 +158,7 @@ class Engine:
             if self.digest:
                 await self.client.unregister_worker_plugin(self.plugin)
                 await self.order("forget", text=CLEAN)
+                await self.client.set_metadata([self.session], None)
         finally:
             if self.client:
                 await self.client.close()

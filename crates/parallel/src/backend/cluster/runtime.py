@@ -24,7 +24,7 @@ import time
 SUBMIT, CANCEL, ANSWER = 4, 5, 19
 VERSION = 1
 # A program that has not been heard of for so many seconds is gone.
-LEASE = 60.0
+LEASE = 40.0
 # To start a process takes some milliseconds, also where many are started.
 PROBE = 60.0
 
