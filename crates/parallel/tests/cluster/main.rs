@@ -1,3 +1,4 @@
 //! Calls on real clusters: `cargo xtask test-cluster`.
 
 mod harness;
+mod ray;
