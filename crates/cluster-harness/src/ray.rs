@@ -120,7 +120,8 @@ fn start(name: &str, ip: Ipv4Addr, mut arguments: Vec<OsString>, options: &RayOp
         "--node-ip-address {ip} --object-store-memory {STORE_BYTES}"
     )));
     arguments.extend(words(&format!("--num-cpus {}", options.cpus.unwrap_or(2))));
-    let mut environment = Vec::new();
+    // A node that has lost its head waits a minute for it otherwise.
+    let mut environment = vec![("RAY_gcs_rpc_server_reconnect_timeout_s", "5")];
     if let Some(token) = &options.token {
         environment.push(("RAY_AUTH_MODE", "token"));
         environment.push(("RAY_AUTH_TOKEN", token));

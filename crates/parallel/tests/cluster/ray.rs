@@ -1,58 +1,41 @@
-use cluster_harness::RayCluster;
-use parallel::{Parallel, Ray, delayed};
+//! The behaviours on a real two-node Ray cluster, and what Ray alone promises.
 
-#[test]
-fn smoke() {
-    let t = std::time::Instant::now();
-    let cluster = RayCluster::start();
-    eprintln!("{:?} cluster", t.elapsed());
-    let t = std::time::Instant::now();
-    let ray = Ray::connect(cluster.address()).unwrap();
-    eprintln!("{:?} connected {ray:?}", t.elapsed());
-    let parallel = Parallel::new(2).backend(ray);
-    let t = std::time::Instant::now();
-    assert_eq!(parallel.map(|i: u64| i + 1, 0..3).unwrap(), [1, 2, 3]);
-    eprintln!("{:?} first", t.elapsed());
-    let t = std::time::Instant::now();
-    assert_eq!(parallel.map(|i: u64| i + 1, 0..3).unwrap(), [1, 2, 3]);
-    eprintln!("{:?} second", t.elapsed());
-    let t = std::time::Instant::now();
-    let n = 1_000_000;
-    assert_eq!(parallel.map(|i: u64| i + 1, 0..n).unwrap().len() as u64, n);
-    eprintln!("{:?} {n} no-ops", t.elapsed());
-    let t = std::time::Instant::now();
-    let outcomes = parallel
-        .outcomes((0..4u64).map(|i| {
-            delayed(
-                |i| {
-                    if i == 1 {
-                        std::process::abort()
-                    } else if i == 2 {
-                        panic!("oh {i}")
-                    } else {
-                        i
-                    }
-                },
-                i,
-            )
-        }))
-        .unwrap();
-    eprintln!("{:?} {outcomes:#?}", t.elapsed());
-    let t = std::time::Instant::now();
-    drop(parallel);
-    eprintln!("{:?} dropped", t.elapsed());
-    let left: Vec<_> = cluster
-        .processes()
-        .into_iter()
-        .filter(|p| !p.command.contains("ray"))
-        .collect();
-    eprintln!("{left:#?}");
-    for p in cluster.processes() {
-        eprintln!(
-            "{} {} {}",
-            p.pid,
-            p.executable.display(),
-            p.command.chars().take(80).collect::<String>()
-        );
-    }
+use std::sync::OnceLock;
+
+use cluster_harness::{RayCluster, RayOptions};
+use parallel::Ray;
+
+mod losses;
+
+type Here = Ray;
+
+/// Where a task finds the cluster that it runs on, for calls inside of it.
+const ADDRESS: &str = "PARALLEL_TEST_RAY";
+
+/// One cluster for all of these tests, which ends when they do: several run at the same time, whose tasks wait
+/// for each other, so it has as many slots as they could use.
+fn address() -> String {
+    static CLUSTER: OnceLock<RayCluster> = OnceLock::new();
+    std::env::var(ADDRESS).unwrap_or_else(|_| {
+        let options = RayOptions {
+            cpus: Some(4),
+            ..RayOptions::default()
+        };
+        CLUSTER
+            .get_or_init(|| RayCluster::start_with(options))
+            .address()
+    })
+}
+
+fn here() -> Here {
+    static RAY: OnceLock<Ray> = OnceLock::new();
+    let ray = RAY.get_or_init(|| {
+        let ray = Ray::connect(address()).unwrap_or_else(|error| panic!("{error}"));
+        ray.env(ADDRESS, address())
+    });
+    ray.clone()
+}
+
+fn parallel(n_jobs: i32) -> parallel::Parallel<Here> {
+    parallel::Parallel::new(n_jobs).backend(here())
 }
