@@ -6,6 +6,7 @@ use cluster_harness::{RayCluster, RayOptions};
 use parallel::Ray;
 
 mod losses;
+mod refused;
 
 type Here = Ray;
 

@@ -17,7 +17,9 @@ CLIENT = {
     "RAY_CLIENT_INITIAL_CONNECTION_TIMEOUT_S": "2",
     "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S": "8",
     "RAY_CLIENT_RECONNECT_GRACE_PERIOD": "10",
-    # Of its core, which ends the process it is in after that.
+    # Of its core: it tries that often, a second apart, to reach a head that is there.
+    "RAY_NUM_REDIS_GET_RETRIES": "5",
+    # It ends the process it is in after that.
     "RAY_gcs_rpc_server_reconnect_timeout_s": "20",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }
@@ -278,7 +280,7 @@ def listen_to_client(refused):
 
 def advice(why):
     """What to do, if it is known."""
-    if "InvalidAuthToken" in why or "AuthenticationError" in why:
+    if any(word in why for word in ("InvalidAuthToken", "missing authentication token", "AuthenticationError")):
         return (
             "its head refused the token, or the lack of one (InvalidAuthToken). Set RAY_AUTH_MODE=token, and the "
             "cluster's token in RAY_AUTH_TOKEN, in the file that RAY_AUTH_TOKEN_PATH names or in ~/.ray/auth_token"
