@@ -2,7 +2,7 @@
 
 use crate::program::{Program, words};
 
-/// A scheduler and workers with one thread each, on free ports of the loopback device.
+/// A scheduler and workers, on free ports of the loopback device.
 ///
 /// # Panics
 ///
@@ -13,18 +13,20 @@ pub struct DaskCluster {
     scheduler: Program,
     address: String,
     options: Vec<String>,
+    threads: usize,
 }
 
 impl DaskCluster {
-    /// A scheduler and two workers.
+    /// A scheduler and two workers with one thread each.
     #[must_use]
     pub fn start() -> Self {
-        Self::start_with(2, &[])
+        Self::start_with(2, 1, &[])
     }
 
-    /// A scheduler and so many workers; `options` go to both, as `--tls-ca-file` does.
+    /// A scheduler and so many workers, each with so many threads; `options` go to both, as `--tls-ca-file`
+    /// does.
     #[must_use]
-    pub fn start_with(workers: usize, options: &[&str]) -> Self {
+    pub fn start_with(workers: usize, threads: usize, options: &[&str]) -> Self {
         let mut arguments = words("scheduler --host 127.0.0.1 --port 0 --no-dashboard");
         arguments.extend(options.iter().map(Into::into));
         let dask = crate::command("dask");
@@ -38,6 +40,7 @@ impl DaskCluster {
             scheduler,
             address,
             options: options.iter().map(|&option| option.to_owned()).collect(),
+            threads,
         };
         // Together, as each needs a second to import what it needs.
         for _ in 0..workers {
@@ -79,9 +82,10 @@ impl DaskCluster {
     }
 
     fn begin_worker(&mut self) {
-        let fixed = "--nthreads 1 --host 127.0.0.1 --no-dashboard --memory-limit 0";
+        let fixed = "--host 127.0.0.1 --no-dashboard --memory-limit 0";
         let mut arguments = words("worker");
         arguments.push(self.address.clone().into());
+        arguments.extend(words(&format!("--nthreads {}", self.threads)));
         arguments.extend(words(fixed));
         arguments.extend(self.options.iter().map(Into::into));
         let dask = crate::command("dask");

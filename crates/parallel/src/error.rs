@@ -93,8 +93,21 @@ impl BackendError {
 /// assert_eq!(outcomes[3].as_ref().unwrap(), &4);
 /// ```
 #[derive(Clone, thiserror::Error)]
-#[error("task {}{}{} {}", .0.index, .0.which_attempt(), .0.which_host(), .0.failure)]
 pub struct TaskError(Box<Inner>);
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attempt = self.0.which_attempt();
+        let text = format!("task {}{attempt} {}", self.0.index, self.0.failure);
+        let Some(host) = &self.0.host else {
+            return f.write_str(&text);
+        };
+        match text.split_once('\n') {
+            None => write!(f, "{text} (on {host})"),
+            Some((what, more)) => write!(f, "{what} (on {host})\n{more}"),
+        }
+    }
+}
 
 /// Boxed, so that an `Outcome` of a small result stays small.
 #[derive(Clone)]
@@ -107,12 +120,6 @@ struct Inner {
 }
 
 impl Inner {
-    fn which_host(&self) -> String {
-        self.host
-            .as_ref()
-            .map_or_else(String::new, |host| format!(" on {host}"))
-    }
-
     fn which_attempt(&self) -> String {
         match self.attempts {
             0 | 1 => String::new(),

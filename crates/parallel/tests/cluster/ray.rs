@@ -5,10 +5,21 @@ use std::sync::OnceLock;
 use cluster_harness::{RayCluster, RayOptions};
 use parallel::Ray;
 
+#[path = "../contract/behaviours/mod.rs"]
+mod behaviours;
+#[path = "../contract/behaviours/places.rs"]
+mod behaviours_places;
 mod losses;
 mod refused;
 
 type Here = Ray;
+
+/// Whether calls inside of tasks get a share of the CPUs, not all.
+const SHARES_CPUS: bool = true;
+/// Whether a task belongs to a batch where it is called.
+const IN_BATCHES: bool = true;
+/// Whether batches travel far: for milliseconds, to any worker that is free.
+const FAR: bool = true;
 
 /// Where a task finds the cluster that it runs on, for calls inside of it.
 const ADDRESS: &str = "PARALLEL_TEST_RAY";

@@ -24,6 +24,8 @@ pub(super) struct Terms {
     pub(super) first: u64,
     /// The number by which the tasks know their worker.
     pub(super) worker: u64,
+    /// How many tasks the call runs at a time, wherever.
+    pub(super) jobs: u64,
     /// Whether nothing shall start after a failure.
     pub(super) all_or_nothing: bool,
     /// Whether anybody wants to know what happens.
@@ -148,6 +150,7 @@ mod tests {
             setup: Setup::default(),
             first: 7,
             worker: 1,
+            jobs: 2,
             all_or_nothing: true,
             watched: false,
         }

@@ -143,8 +143,11 @@ class Bridge:
         await asyncio.shield(self.shipped)
         while True:
             tries -= 1
+            # Never cancelled itself: an engine's client may have several wait for one message.
+            running = self.loop.create_task(self.engine.run(batch, payload))
+            running.add_done_callback(lambda task: task.cancelled() or task.exception())
             try:
-                return await self.engine.run(batch, payload)
+                return await asyncio.shield(running)
             except ChildProcessError as error:
                 if tries <= 0 or call in self.cancelled:
                     raise Lost(text_of(error)) from None

@@ -54,6 +54,8 @@ where
     work: &'c Work<'w, T>,
     /// What the cluster knows it by.
     id: u64,
+    /// How many batches may be on their way.
+    jobs: usize,
     flights: Mutex<HashMap<u64, Flight>>,
     /// Of the numbers that no batch has.
     free: (Sender<usize>, Receiver<usize>),
@@ -88,6 +90,7 @@ where
             cluster,
             work,
             id,
+            jobs: lanes,
             flights: Mutex::default(),
             free,
             error: Mutex::default(),
@@ -96,7 +99,7 @@ where
             let receiver = std::thread::Builder::new()
                 .name("parallel-cluster".to_owned())
                 .spawn_scoped(scope, || call.receive(&events));
-            let sent = panics::catch(|| call.send(&stopped, lanes));
+            let sent = panics::catch(|| call.send(&stopped));
             let _ = tell.send(Event::Over);
             let received = receiver.map(std::thread::ScopedJoinHandle::join);
             (sent, received)
@@ -109,7 +112,7 @@ where
     }
 
     /// Sends batches until there are no more and all have been answered.
-    fn send(&self, stopped: &Receiver<()>, lanes: usize) {
+    fn send(&self, stopped: &Receiver<()>) {
         loop {
             while let Some(lane) = self.next_free(stopped) {
                 if self.error.lock().is_some() || !self.send_next(lane) {
@@ -118,7 +121,7 @@ where
                 }
             }
             // All numbers are free when nothing is on its way.
-            let all: Vec<usize> = self.free.1.iter().take(lanes).collect();
+            let all: Vec<usize> = self.free.1.iter().take(self.jobs).collect();
             let failed = self.error.lock().is_some();
             if failed || self.work.all_taken() {
                 return;
@@ -155,6 +158,7 @@ where
             setup: self.cluster.setup.clone(),
             first: taken.first as u64,
             worker: lane as u64,
+            jobs: self.jobs as u64,
             all_or_nothing: self.work.stops_at_failure(),
             watched: self.work.watching().is_some(),
         });
@@ -379,7 +383,15 @@ where
             let error = TaskError::new(index, attempts, failure).with_history(history);
             let error = error.on_host(host.to_owned());
             match time {
-                Some(time) => self.work.fail_after(error, ran(flight, time, arrived)),
+                Some(time) => {
+                    let ran = ran(flight, time, arrived);
+                    if let Some(watching) = self.work.watching()
+                        && ran.attempt > 0
+                    {
+                        watching.started(index, ran.attempt, ran.worker);
+                    }
+                    self.work.fail_after(error, ran);
+                }
                 None => self.work.fail(error),
             }
         }

@@ -119,6 +119,8 @@ class Engine:
             answer = await future
         except self.distributed.scheduler.KilledWorker as error:
             raise Lost(str(error)) from None
+        except self.distributed.client.FutureCancelledError as error:
+            raise Lost(str(error)) from None
         finally:
             self.futures.pop(batch, None)
             future.release()

@@ -19,7 +19,7 @@ CLIENT = {
     "RAY_CLIENT_RECONNECT_GRACE_PERIOD": "10",
     # Of its core: it tries that often, a second apart, to reach a head that is there.
     "RAY_NUM_REDIS_GET_RETRIES": "5",
-    # It ends the process it is in after that.
+    # When it has lost its head for so long, it ends the process that it is in.
     "RAY_gcs_rpc_server_reconnect_timeout_s": "20",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }

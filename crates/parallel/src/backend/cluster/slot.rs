@@ -83,9 +83,12 @@ fn serve(mark: &str) -> io::Result<()> {
     std::thread::Builder::new()
         .name("parallel-slot".to_owned())
         .spawn(reader)?;
-    // All slots of a node share its CPUs.
-    let context = Context::shared_by(slots);
-    context.enter(|| answer_all(&received, &mut output, number))
+    let here = Slot {
+        number,
+        slots,
+        warm: None,
+    };
+    here.answer_all(&received, &mut output)
 }
 
 /// Takes over standard input and output, which are empty and standard error from then on: what tasks print
@@ -132,53 +135,60 @@ fn read(mut input: File, latest: &Latest, batches: &Sender<Received>) {
     std::process::abort();
 }
 
-fn answer_all(received: &Receiver<Received>, output: &mut File, number: usize) -> io::Result<()> {
-    let mut warm: Option<(Setup, Processes)> = None;
-    for Received { id, bytes, cancel } in received {
-        let answer = run(&bytes, cancel, number, &mut warm);
-        drop(bytes);
-        frames::write(output, Kind::Answer, id, &[&answer])?;
-    }
-    Ok(())
+/// What stays between batches.
+struct Slot {
+    number: usize,
+    /// How many there are on this node.
+    slots: usize,
+    /// Worker processes, and what they were set up with.
+    warm: Option<(Setup, Processes)>,
 }
 
-/// What came of a batch.
-fn run(
-    bytes: &[u8],
-    cancel: CancelToken,
-    number: usize,
-    warm: &mut Option<(Setup, Processes)>,
-) -> Vec<u8> {
-    let refused = |error: String| {
-        batch::begin(&Report {
-            host: current::host().to_owned(),
-            error: Some(error),
-            ..Report::default()
-        })
-    };
-    let Ok((terms, mut inbox)) = batch::open::<Terms>(bytes) else {
-        return refused("the batch makes no sense: is it another build's?".to_owned());
-    };
-    if warm.as_ref().is_none_or(|(setup, _)| *setup != terms.setup) {
-        *warm = match terms.setup.processes() {
-            Ok(processes) => Some((terms.setup.clone(), processes)),
-            Err(error) => return refused(error.to_string()),
-        };
+impl Slot {
+    fn answer_all(mut self, received: &Receiver<Received>, output: &mut File) -> io::Result<()> {
+        for Received { id, bytes, cancel } in received {
+            let answer = self.run(bytes, cancel).unwrap_or_else(|error| {
+                batch::begin(&Report {
+                    host: current::host().to_owned(),
+                    error: Some(error),
+                    ..Report::default()
+                })
+            });
+            frames::write(output, Kind::Answer, id, &[&answer])?;
+        }
+        Ok(())
     }
-    let Some((_, processes)) = warm else {
-        unreachable!("it is there now");
-    };
-    let assigned = match Assigned::new(&terms, &mut inbox, number) {
-        Ok(assigned) => assigned,
-        Err(error) => return refused(error),
-    };
-    let work = Work::behind(
-        assigned.origin(),
-        assigned.on_failure(),
-        Some(cancel.clone()),
-    );
-    let driven = processes.drive(1, &work);
-    let cancelled = work.cancelled() && !cancel.is_cancelled();
-    drop(work);
-    assigned.into_answer(driven, cancelled)
+
+    /// What came of a batch; or why it could not be run.
+    fn run(&mut self, bytes: Vec<u8>, cancel: CancelToken) -> Result<Vec<u8>, String> {
+        let (terms, mut inbox) = batch::open::<Terms>(&bytes)
+            .map_err(|_| "the batch makes no sense: is it another build's?")?;
+        drop(bytes);
+        let assigned = Assigned::new(&terms, &mut inbox, self.number)?;
+        drop(inbox);
+        // Slots of a node share its CPUs, as far as the call uses them.
+        let jobs = usize::try_from(terms.jobs).unwrap_or(usize::MAX);
+        let context = Context::shared_by(self.slots.min(jobs).max(1));
+        let processes = self.processes(terms.setup)?;
+        let work = Work::behind(
+            assigned.origin(),
+            assigned.on_failure(),
+            Some(cancel.clone()),
+        );
+        let driven = context.enter(|| processes.drive(1, &work));
+        let cancelled = work.cancelled() && !cancel.is_cancelled();
+        drop(work);
+        Ok(assigned.into_answer(driven, cancelled))
+    }
+
+    fn processes(&mut self, setup: Setup) -> Result<&Processes, String> {
+        let warm = match self.warm.take() {
+            Some(warm) if warm.0 == setup => warm,
+            _ => {
+                let processes = setup.processes().map_err(|error| error.to_string())?;
+                (setup, processes)
+            }
+        };
+        Ok(&self.warm.insert(warm).1)
+    }
 }
