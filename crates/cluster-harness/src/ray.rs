@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use crate::program::{Process, Program, words};
 
-/// A head and a second node with one CPU each, on 127.0.0.2 and 127.0.0.3.
+/// A head and a second node, on 127.0.0.2 and 127.0.0.3.
 ///
 /// # Panics
 ///
@@ -24,6 +24,9 @@ pub struct RayCluster {
 pub struct RayOptions {
     /// The token that whoever connects must have; none is asked for otherwise.
     pub token: Option<String>,
+    /// How many CPUs each node says that it has, for Ray to run as many tasks there; two if not said. Ray
+    /// keeps a process ready for each.
+    pub cpus: Option<usize>,
 }
 
 /// The least that Ray accepts is 75 MB; nodes take it from the shared memory of the machine.
@@ -111,13 +114,14 @@ impl RayCluster {
 }
 
 fn start(name: &str, ip: Ipv4Addr, mut arguments: Vec<OsString>, options: &RayOptions) -> Program {
-    let fixed =
-        "--block --num-cpus 1 --disable-usage-stats --min-worker-port 0 --max-worker-port 0";
+    let fixed = "--block --disable-usage-stats --min-worker-port 0 --max-worker-port 0";
     arguments.extend(words(fixed));
     arguments.extend(words(&format!(
         "--node-ip-address {ip} --object-store-memory {STORE_BYTES}"
     )));
-    let mut environment = Vec::new();
+    arguments.extend(words(&format!("--num-cpus {}", options.cpus.unwrap_or(2))));
+    // A node that has lost its head waits a minute for it otherwise.
+    let mut environment = vec![("RAY_gcs_rpc_server_reconnect_timeout_s", "5")];
     if let Some(token) = &options.token {
         environment.push(("RAY_AUTH_MODE", "token"));
         environment.push(("RAY_AUTH_TOKEN", token));

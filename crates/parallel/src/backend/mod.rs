@@ -19,7 +19,7 @@ use crate::work::Work;
 
 pub use self::any::{AnyBackend, AnyOutput, AnyTask, register_backend};
 #[cfg(target_os = "linux")]
-pub use self::cluster::Dask;
+pub use self::cluster::{Dask, Ray};
 #[cfg(all(target_os = "linux", any(test, fuzzing), not(loom)))]
 pub(crate) use self::processes::hostile_ring;
 #[cfg(all(target_os = "linux", feature = "explicit-init"))]

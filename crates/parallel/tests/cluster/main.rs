@@ -9,5 +9,7 @@
 
 mod dask;
 mod harness;
+mod home;
+mod ray;
 #[path = "../contract/tools.rs"]
 mod tools;

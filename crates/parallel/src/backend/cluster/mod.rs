@@ -9,11 +9,11 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | [`dask`] | the engine, as its user sees it |
+//! | [`dask`], [`ray`] | the engines, as their users see them |
 //! | [`setup`] | what a user sets for the worker processes there |
 //! | [`call`] | one call: sends batches, takes in what came of them |
 //! | [`batch`] | a batch and its answer, as bytes |
-//! | [`bridge`], `bridge.py`, `dask_engine.py` | the process that speaks with the engine |
+//! | [`bridge`], `bridge.py`, `dask_engine.py`, `ray_engine.py` | the process that speaks with the engine |
 //! | [`frames`] | messages to and from it |
 //! | `runtime.py` | what runs on the nodes: keeps slots |
 //! | [`slot`], [`assigned`] | one slot there: runs batches in a worker process |
@@ -25,6 +25,7 @@ mod call;
 mod dask;
 mod frames;
 mod options;
+mod ray;
 mod setup;
 mod slot;
 
@@ -35,6 +36,7 @@ use std::time::Duration;
 use self::bridge::{Bridge, Target};
 use self::call::Call;
 pub use self::dask::Dask;
+pub use self::ray::Ray;
 use self::setup::Setup;
 pub(in crate::backend) use self::slot::{MARK, main};
 use super::processes::check_start;
