@@ -9,7 +9,9 @@ use parallel::Ray;
 mod behaviours;
 #[path = "../contract/behaviours/places.rs"]
 mod behaviours_places;
+#[path = "losses.rs"]
 mod losses;
+mod nodes;
 mod refused;
 
 type Here = Ray;

@@ -10,8 +10,8 @@ fn refusal(name: &str) -> String {
 
 #[test]
 fn an_unknown_name() {
-    assert_snapshot!(refusal("proceses"), @r#"no backend is called "proceses": there are sequential, threads (or threading), processes (or loky, multiprocessing), dask, dask=ADDRESS; others can be registered with `parallel::register_backend`, in a worker process by its initializer"#);
-    assert_snapshot!(refusal(""), @r#"no backend is called "": there are sequential, threads (or threading), processes (or loky, multiprocessing), dask, dask=ADDRESS; others can be registered with `parallel::register_backend`, in a worker process by its initializer"#);
+    assert_snapshot!(refusal("proceses"), @r#"no backend is called "proceses": there are sequential, threads (or threading), processes (or loky, multiprocessing), dask, dask=ADDRESS, ray, ray=ADDRESS; others can be registered with `parallel::register_backend`, in a worker process by its initializer"#);
+    assert_snapshot!(refusal(""), @r#"no backend is called "": there are sequential, threads (or threading), processes (or loky, multiprocessing), dask, dask=ADDRESS, ray, ray=ADDRESS; others can be registered with `parallel::register_backend`, in a worker process by its initializer"#);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn what_is_no_option() {
 #[test]
 fn a_cluster_without_an_address() {
     assert_snapshot!(refusal("dask://"), @"");
-    assert_snapshot!(refusal("dask=localhost"), @"");
+    assert_snapshot!(refusal("ray="), @"");
 }
 
 #[test]
