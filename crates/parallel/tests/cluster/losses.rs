@@ -130,7 +130,7 @@ fn a_killed_bridge_fails_what_is_pending() {
     );
     callers
         .into_iter()
-        .for_each(|caller| caller.wait_until_gone());
+        .for_each(crate::home::Caller::wait_until_gone);
     let again = Parallel::new(1).backend(cluster).map(|i: u64| i, 0..1);
     assert!(again.unwrap_err().to_string().contains("its bridge"));
 }

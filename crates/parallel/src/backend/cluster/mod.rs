@@ -15,6 +15,7 @@
 //! | [`batch`] | a batch and its answer, as bytes |
 //! | [`bridge`], `bridge.py`, `dask_engine.py`, `ray_engine.py` | the process that speaks with the engine |
 //! | [`frames`] | messages to and from it |
+//! | [`same_code`] | whether another executable will do as well |
 //! | `runtime.py` | what runs on the nodes: keeps slots |
 //! | [`slot`], [`assigned`] | one slot there: runs batches in a worker process |
 
@@ -26,6 +27,7 @@ mod dask;
 mod frames;
 mod options;
 mod ray;
+mod same_code;
 mod setup;
 mod slot;
 
@@ -101,6 +103,10 @@ impl Cluster {
     }
 
     fn ship_instead(&mut self, executable: PathBuf) {
+        // The first that is wrong is told.
+        if let Err(error) = same_code::check(&executable) {
+            self.refused.get_or_insert(error.to_string());
+        }
         self.executable = Some(executable);
     }
 }

@@ -26,8 +26,9 @@ fn a_worker_that_is_cut_off_costs_nothing_and_a_killed_scheduler_all_that_is_pen
         assert_eq!((lost.len(), kept.len()), (1, 1));
         // With all that runs there, the nanny too.
         cluster.remove_worker(0);
-        lost.into_iter().for_each(|caller| caller.wait_until_gone());
-        kept.into_iter().for_each(|caller| caller.answer());
+        lost.into_iter()
+            .for_each(crate::home::Caller::wait_until_gone);
+        kept.into_iter().for_each(crate::home::Caller::answer);
         // One that came since takes its place.
         cluster.add_worker();
         (0..3).for_each(|_| home.next().answer());
@@ -128,7 +129,7 @@ fn a_worker_that_comes_later_counts() {
     good(
         outcomes(&dask, 2, |home| {
             let callers = [home.next(), home.next()];
-            callers.into_iter().for_each(|caller| caller.answer());
+            callers.into_iter().for_each(crate::home::Caller::answer);
         }),
         2,
     );
@@ -141,14 +142,14 @@ fn a_local_cluster_goes_with_its_value() {
     let mut callers = Vec::new();
     let all = outcomes(&dask, 2, |home| {
         callers.extend([home.next(), home.next()]);
-        callers.iter_mut().for_each(|caller| caller.reply());
+        callers.iter_mut().for_each(crate::home::Caller::reply);
     });
     good(all, 2);
     with_deadline(|| {
         drop(dask);
         callers
             .into_iter()
-            .for_each(|caller| caller.wait_until_gone());
+            .for_each(crate::home::Caller::wait_until_gone);
     });
 }
 

@@ -18,8 +18,9 @@ fn a_killed_node_costs_nothing(cluster: &RayCluster, ray: &Ray) {
         let raylet = raylets.iter().find(|it| it.executable.ends_with("raylet"));
         raylet.unwrap().kill();
         let again = 4 - kept.len();
-        kept.into_iter().for_each(|caller| caller.answer());
-        lost.into_iter().for_each(|caller| caller.wait_until_gone());
+        kept.into_iter().for_each(crate::home::Caller::answer);
+        lost.into_iter()
+            .for_each(crate::home::Caller::wait_until_gone);
         (0..again).for_each(|_| home.next().answer());
     });
     good(all, 4);
@@ -43,7 +44,7 @@ fn a_killed_head_fails_what_is_pending(cluster: &RayCluster, ray: &Ray) {
     told(all, &[&cluster.address()]);
     callers
         .into_iter()
-        .for_each(|caller| caller.wait_until_gone());
+        .for_each(crate::home::Caller::wait_until_gone);
 }
 
 #[test]
