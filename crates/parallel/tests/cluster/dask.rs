@@ -9,6 +9,7 @@ use parallel::Dask;
 mod behaviours;
 #[path = "../contract/behaviours/places.rs"]
 mod behaviours_places;
+mod certificates;
 #[path = "losses.rs"]
 mod losses;
 mod nodes;

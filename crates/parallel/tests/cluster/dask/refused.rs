@@ -10,14 +10,14 @@ use crate::tools::with_deadline;
 
 const ADDRESS: &str = "PARALLEL_TEST_PROGRAM";
 
-/// What the program [`connects`] says, with this Python.
-fn said(address: &str, python: &str) -> String {
+/// What the program [`connects`] says, with these variables.
+pub fn said(address: &str, environment: &[(&str, &str)]) -> String {
     let mut program = Command::new(std::env::current_exe().unwrap());
     program
         .args(["--exact", "dask::refused::connects"])
         .args(["--ignored", "--nocapture"])
         .env(ADDRESS, address)
-        .env("PARALLEL_PYTHON", python);
+        .envs(environment.iter().copied());
     let output = with_deadline(|| program.output()).unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
@@ -35,7 +35,7 @@ fn connects() {
 }
 
 #[track_caller]
-fn tells(said: &str, words: &[&str]) {
+pub fn tells(said: &str, words: &[&str]) {
     for word in words {
         assert!(said.contains(word), "{word:?} in {said}");
     }
@@ -55,7 +55,7 @@ fn an_address_where_nobody_is() {
 #[test]
 fn a_python_that_is_not_there_or_has_no_dask() {
     tells(
-        &said(&address(), "/nowhere/python"),
+        &said(&address(), &[("PARALLEL_PYTHON", "/nowhere/python")]),
         &["refused", &address(), "/nowhere/python", "PARALLEL_PYTHON"],
     );
     // The same one, without what was installed for these tests.
@@ -67,7 +67,7 @@ fn a_python_that_is_not_there_or_has_no_dask() {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     std::fs::set_permissions(&bare, mode).unwrap();
     tells(
-        &said(&address(), bare.to_str().unwrap()),
+        &said(&address(), &[("PARALLEL_PYTHON", bare.to_str().unwrap())]),
         &["refused", "has no Dask", "pip install", "distributed"],
     );
 }
@@ -89,7 +89,7 @@ fn another_version() {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     std::fs::set_permissions(&other, mode).unwrap();
     tells(
-        &said(&address(), other.to_str().unwrap()),
+        &said(&address(), &[("PARALLEL_PYTHON", other.to_str().unwrap())]),
         &["refused", "2020.1.0", "-m pip install distributed=="],
     );
 }
