@@ -97,15 +97,13 @@ pub struct TaskError(Box<Inner>);
 
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let attempt = self.0.which_attempt();
-        let text = format!("task {}{attempt} {}", self.0.index, self.0.failure);
-        let Some(host) = &self.0.host else {
-            return f.write_str(&text);
-        };
-        match text.split_once('\n') {
-            None => write!(f, "{text} (on {host})"),
-            Some((what, more)) => write!(f, "{what} (on {host})\n{more}"),
+        let (index, attempt) = (self.0.index, self.0.which_attempt());
+        write!(f, "task {index}{attempt} ")?;
+        self.0.failure.tell(f)?;
+        if let Some(host) = &self.0.host {
+            write!(f, " (on {host})")?;
         }
+        self.0.failure.tell_last_words(f)
     }
 }
 
@@ -270,6 +268,25 @@ pub enum Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.tell(f)?;
+        self.tell_last_words(f)
+    }
+}
+
+impl Failure {
+    fn tell_last_words(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Died { last_words, .. } if !last_words.is_empty() => {
+                write!(f, "; the last lines on its standard error:")?;
+                let mut lines = last_words.lines();
+                lines.try_for_each(|line| write!(f, "\n    {line}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What happened, in one line, but for texts of others.
+    fn tell(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = |location: &Option<String>| match location {
             Some(place) => format!(" at {place}"),
             None => String::new(),
@@ -282,7 +299,7 @@ impl fmt::Display for Failure {
                 signal,
                 code,
                 oom_likely,
-                last_words,
+                ..
             } => {
                 match (signal, code) {
                     (Some(signal), _) => write!(
@@ -302,13 +319,7 @@ impl fmt::Display for Failure {
                          run fewer jobs at a time, or set a memory limit"
                     )?;
                 }
-                if last_words.is_empty() {
-                    return Ok(());
-                }
-                write!(f, "; the last lines on its standard error:")?;
-                last_words
-                    .lines()
-                    .try_for_each(|line| write!(f, "\n    {line}"))
+                Ok(())
             }
             Self::OutOfMemory => write!(
                 f,

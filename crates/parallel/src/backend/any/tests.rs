@@ -31,8 +31,8 @@ fn what_is_no_option() {
 
 #[test]
 fn a_cluster_without_an_address() {
-    assert_snapshot!(refusal("dask://"), @"");
-    assert_snapshot!(refusal("ray="), @"");
+    assert_snapshot!(refusal("dask://"), @r#""dask://" has no address of a cluster: write dask://host:8786 or dask=tls://host:8786, ray://host:10001 or ray=host:6379, or only dask or ray for one on this machine"#);
+    assert_snapshot!(refusal("ray="), @r#""ray=" has no address of a cluster: write dask://host:8786 or dask=tls://host:8786, ray://host:10001 or ray=host:6379, or only dask or ray for one on this machine"#);
 }
 
 #[test]

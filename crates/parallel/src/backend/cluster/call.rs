@@ -82,15 +82,17 @@ where
                 let _ = tell.send(Event::Stop);
             }
         });
-        let free = bounded(lanes);
-        for lane in 0..lanes {
-            let _ = free.0.send(lane);
+        let numbers = work.workers(lanes);
+        let jobs = numbers.len();
+        let free = bounded(jobs);
+        for number in numbers {
+            let _ = free.0.send(number);
         }
         let call = Self {
             cluster,
             work,
             id,
-            jobs: lanes,
+            jobs,
             flights: Mutex::default(),
             free,
             error: Mutex::default(),

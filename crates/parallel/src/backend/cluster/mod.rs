@@ -48,7 +48,7 @@ use crate::wire::EntryPoint;
 use crate::work::Work;
 
 /// How long a batch shall last: an engine takes milliseconds for each.
-const BATCH_TIME: Duration = Duration::from_millis(300);
+const BATCH_TIME: Duration = Duration::from_millis(400);
 
 /// A cluster that can be used, whatever its engine. Clones share the connection.
 #[derive(Clone, Debug)]
