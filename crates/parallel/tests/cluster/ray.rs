@@ -9,6 +9,7 @@ use parallel::Ray;
 mod behaviours;
 #[path = "../contract/behaviours/places.rs"]
 mod behaviours_places;
+mod copies;
 mod losses;
 mod refused;
 

@@ -14,12 +14,14 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use parking_lot::Mutex;
-use rustix::fs::{Mode, OFlags};
-use rustix::process::{Signal, kill_current_process_group};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::process::{PidfdFlags, Signal, getppid, kill_current_process_group, pidfd_open};
 
 use super::assigned::Assigned;
 use super::batch::{self, Report, Terms};
@@ -37,6 +39,44 @@ pub(in crate::backend) const MARK: &str = "PARALLEL_SLOT";
 
 /// Asks only whether this executable can be a slot here.
 const PROBE: &str = "probe";
+
+/// Said behind the numbers if this executable is a copy that was made for slots.
+const SHIPPED: &str = "shipped";
+
+/// The file that this slot runs, of which `runtime.py` tells more, and whoever started it.
+struct Copy {
+    file: File,
+    path: PathBuf,
+    parent: OwnedFd,
+}
+
+impl Copy {
+    fn of_this_executable() -> Option<Self> {
+        let path = std::env::current_exe().ok()?;
+        Some(Self {
+            file: File::open(&path).ok()?,
+            path,
+            parent: pidfd_open(getppid()?, PidfdFlags::empty()).ok()?,
+        })
+    }
+
+    /// Removes the file once its user has ended without having done so, unless there are more.
+    fn remove(&self) {
+        let mut ended = [PollFd::new(&self.parent, PollFlags::IN)];
+        let a_moment = Timespec {
+            tv_sec: 2,
+            tv_nsec: 0,
+        };
+        if !matches!(poll(&mut ended, Some(&a_moment)), Ok(1)) {
+            return;
+        }
+        if flock(&self.file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            let _ = std::fs::remove_file(&self.path);
+            // Others may have files there.
+            let _ = self.path.parent().map(std::fs::remove_dir);
+        }
+    }
+}
 
 /// A batch that was received.
 struct Received {
@@ -68,17 +108,21 @@ pub(in crate::backend) fn main(mark: &str) -> ! {
 }
 
 fn serve(mark: &str) -> io::Result<()> {
-    let place = mark.split_once('/').and_then(|(number, of)| {
-        let (number, of) = (number.parse().ok()?, of.parse::<usize>().ok()?);
-        Some((number, of.max(1)))
-    });
-    let (number, slots) = place.ok_or_else(|| io::Error::other("no number"))?;
+    let mut parts = mark.split('/');
+    let mut number = || parts.next()?.parse::<usize>().ok();
+    let (Some(number), Some(slots)) = (number(), number()) else {
+        return Err(io::Error::other("no number"));
+    };
+    let slots = slots.max(1);
+    let copy = (parts.next() == Some(SHIPPED))
+        .then(Copy::of_this_executable)
+        .flatten();
     let (input, mut output) = take_over()?;
     let latest = Arc::new(Latest::default());
     let (batches, received) = unbounded();
     let reader = {
         let latest = Arc::clone(&latest);
-        move || read(input, &latest, &batches)
+        move || read(input, &latest, &batches, copy.as_ref())
     };
     std::thread::Builder::new()
         .name("parallel-slot".to_owned())
@@ -104,7 +148,7 @@ fn take_over() -> io::Result<(File, File)> {
 }
 
 /// Receives batches, and hears while one runs that nobody wants it any more.
-fn read(mut input: File, latest: &Latest, batches: &Sender<Received>) {
+fn read(mut input: File, latest: &Latest, batches: &Sender<Received>, copy: Option<&Copy>) {
     while let Ok(Some(frame)) = frames::read(&mut input) {
         match frame.kind {
             Kind::Submit => {
@@ -129,6 +173,9 @@ fn read(mut input: File, latest: &Latest, batches: &Sender<Received>) {
             }
             _ => break,
         }
+    }
+    if let Some(copy) = copy {
+        copy.remove();
     }
     // Worker processes see by their lifelines that this one is gone.
     let _ = kill_current_process_group(Signal::KILL);
