@@ -17,11 +17,13 @@
 //! | [`frames`] | messages to and from it |
 //! | `runtime.py` | what runs on the nodes: keeps slots |
 //! | [`slot`], [`assigned`] | one slot there: runs batches in a worker process |
+//! | [`copy`] | the executable there, until nobody uses it |
 
 mod assigned;
 mod batch;
 mod bridge;
 mod call;
+mod copy;
 mod dask;
 mod frames;
 mod options;

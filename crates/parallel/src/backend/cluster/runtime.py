@@ -106,7 +106,9 @@ class Copy:
     """The executable on this node, one file for all sessions and all of the engine's processes that use it.
 
         folder/parallel-UID/    of mode 0700; locked while something is made or removed
-            DIGEST              locked by each process that uses it, and shared: who finds it unlocked may remove it
+            DIGEST              locked by each process that uses it, and shared: who can have it alone may remove it
+
+    A process of the executable itself waits for that, however the others end.
     """
 
     def __init__(self, digest, executable, folder):
@@ -118,17 +120,28 @@ class Copy:
             store = self.open_store()
             try:
                 fcntl.flock(store, fcntl.LOCK_EX)
-                if not os.path.exists(self.path):
+                is_new = not os.path.exists(self.path)
+                if is_new:
                     self.make_room()
                     self.write(digest, executable)
-                self.lock = os.open(self.path, os.O_RDONLY)
-                fcntl.flock(self.lock, fcntl.LOCK_SH)
+                self.use()
+                if is_new:
+                    # Not before it is used, or it would be removed at once.
+                    tidy = dict(env=environment("tidy"), stdin=subprocess.DEVNULL)
+                    busy_retried(lambda: subprocess.run([self.path], **tidy))
             except FileNotFoundError:
-                # The last one who used the folder has removed it meanwhile.
-                if os.path.exists(self.store):
-                    raise
+                # Whoever was last has removed it meanwhile, with the folder.
+                pass
             finally:
                 os.close(store)
+
+    def use(self):
+        lock = os.open(self.path, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        if os.fstat(lock).st_nlink:
+            self.lock = lock
+        else:
+            os.close(lock)
 
     def open_store(self):
         try:
@@ -153,6 +166,8 @@ class Copy:
             executable = executable()
         try:
             if isinstance(executable, str):
+                if not os.path.exists(executable):
+                    raise OSError(f"the program's executable is not at {executable}, where it was shipped to")
                 shutil.copyfile(executable, new)
             else:
                 with open(new, "wb") as file:
@@ -170,15 +185,10 @@ class Copy:
 
     def leave(self):
         os.close(self.lock)
-        remove_unused(self.path)
-        try:
-            os.rmdir(self.store)
-        except OSError:
-            pass
 
 
 def remove_unused(path):
-    """Removes a copy that nobody uses, as the slots do that outlive the engine's process."""
+    """Removes a copy that nobody uses."""
     try:
         file = os.open(path, os.O_RDONLY)
     except OSError:
@@ -227,7 +237,7 @@ class Slot:
     def __init__(self, executable, number, slots):
         start = lambda: subprocess.Popen(
             [executable],
-            env=environment(f"{number}/{slots}/shipped"),
+            env=environment(f"{number}/{slots}"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

@@ -14,17 +14,16 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use parking_lot::Mutex;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
-use rustix::process::{PidfdFlags, Signal, getppid, kill_current_process_group, pidfd_open};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Signal, kill_current_process_group};
 
 use super::assigned::Assigned;
 use super::batch::{self, Report, Terms};
+use super::copy;
 use super::frames::{self, Kind, VERSION};
 use super::setup::Setup;
 use crate::backend::{Backend, Processes};
@@ -34,49 +33,11 @@ use crate::current;
 use crate::work::Work;
 
 /// The environment variable that makes this executable a slot: its number on the node, and how many there
-/// are; or [`PROBE`].
+/// are; or [`PROBE`], or what [`copy`] has.
 pub(in crate::backend) const MARK: &str = "PARALLEL_SLOT";
 
 /// Asks only whether this executable can be a slot here.
 const PROBE: &str = "probe";
-
-/// Said behind the numbers if this executable is a copy that was made for slots.
-const SHIPPED: &str = "shipped";
-
-/// The file that this slot runs, of which `runtime.py` tells more, and whoever started it.
-struct Copy {
-    file: File,
-    path: PathBuf,
-    parent: OwnedFd,
-}
-
-impl Copy {
-    fn of_this_executable() -> Option<Self> {
-        let path = std::env::current_exe().ok()?;
-        Some(Self {
-            file: File::open(&path).ok()?,
-            path,
-            parent: pidfd_open(getppid()?, PidfdFlags::empty()).ok()?,
-        })
-    }
-
-    /// Removes the file once its user has ended without having done so, unless there are more.
-    fn remove(&self) {
-        let mut ended = [PollFd::new(&self.parent, PollFlags::IN)];
-        let a_moment = Timespec {
-            tv_sec: 2,
-            tv_nsec: 0,
-        };
-        if !matches!(poll(&mut ended, Some(&a_moment)), Ok(1)) {
-            return;
-        }
-        if flock(&self.file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            let _ = std::fs::remove_file(&self.path);
-            // Others may have files there.
-            let _ = self.path.parent().map(std::fs::remove_dir);
-        }
-    }
-}
 
 /// A batch that was received.
 struct Received {
@@ -90,6 +51,9 @@ type Latest = Mutex<Option<(u64, CancelToken)>>;
 
 /// Runs batches until there will be none. Never returns.
 pub(in crate::backend) fn main(mark: &str) -> ! {
+    if let Some(removed) = copy::main(mark) {
+        std::process::exit(removed.map_or(1, |()| 0));
+    }
     if mark == PROBE {
         println!("parallel {VERSION}");
         std::process::exit(0);
@@ -108,21 +72,17 @@ pub(in crate::backend) fn main(mark: &str) -> ! {
 }
 
 fn serve(mark: &str) -> io::Result<()> {
-    let mut parts = mark.split('/');
-    let mut number = || parts.next()?.parse::<usize>().ok();
-    let (Some(number), Some(slots)) = (number(), number()) else {
-        return Err(io::Error::other("no number"));
-    };
-    let slots = slots.max(1);
-    let copy = (parts.next() == Some(SHIPPED))
-        .then(Copy::of_this_executable)
-        .flatten();
+    let place = mark.split_once('/').and_then(|(number, of)| {
+        let (number, of) = (number.parse().ok()?, of.parse::<usize>().ok()?);
+        Some((number, of.max(1)))
+    });
+    let (number, slots) = place.ok_or_else(|| io::Error::other("no number"))?;
     let (input, mut output) = take_over()?;
     let latest = Arc::new(Latest::default());
     let (batches, received) = unbounded();
     let reader = {
         let latest = Arc::clone(&latest);
-        move || read(input, &latest, &batches, copy.as_ref())
+        move || read(input, &latest, &batches)
     };
     std::thread::Builder::new()
         .name("parallel-slot".to_owned())
@@ -148,7 +108,7 @@ fn take_over() -> io::Result<(File, File)> {
 }
 
 /// Receives batches, and hears while one runs that nobody wants it any more.
-fn read(mut input: File, latest: &Latest, batches: &Sender<Received>, copy: Option<&Copy>) {
+fn read(mut input: File, latest: &Latest, batches: &Sender<Received>) {
     while let Ok(Some(frame)) = frames::read(&mut input) {
         match frame.kind {
             Kind::Submit => {
@@ -173,9 +133,6 @@ fn read(mut input: File, latest: &Latest, batches: &Sender<Received>, copy: Opti
             }
             _ => break,
         }
-    }
-    if let Some(copy) = copy {
-        copy.remove();
     }
     // Worker processes see by their lifelines that this one is gone.
     let _ = kill_current_process_group(Signal::KILL);

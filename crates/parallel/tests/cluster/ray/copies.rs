@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cluster_harness::{RayCluster, RayOptions};
-use parallel::{Parallel, Ray, delayed};
+use parallel::{Parallel, Ray};
 
 use crate::home::{Home, call_home, gone, kill};
 use crate::tools::with_deadline;
@@ -58,6 +58,14 @@ fn a_node_has_one_copy_of_the_executable_while_it_is_used() {
                 slots
             });
             slots.into_iter().for_each(gone);
+            // Who removes it is the last that runs it.
+            for process in cluster.processes() {
+                if process.executable.starts_with(&nodes[0])
+                    || process.executable.starts_with(&nodes[1])
+                {
+                    gone(process.pid);
+                }
+            }
             for node in &nodes {
                 assert!(copies(node).is_empty(), "{:?}", copies(node));
             }
