@@ -12,7 +12,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -32,6 +32,7 @@ pub struct Program {
     said: Arc<Said>,
     reader: Option<JoinHandle<()>>,
     pid: i32,
+    folder: PathBuf,
 }
 
 /// What the program has printed so far.
@@ -96,10 +97,12 @@ impl Program {
             said,
             reader: Some(reader),
             pid: 0,
+            folder: PathBuf::new(),
         };
-        started.pid = started.wait_for(|line| {
-            let rest = line.strip_prefix("keeper: process ")?;
-            rest.split(' ').next()?.parse().ok()
+        (started.pid, started.folder) = started.wait_for(|line| {
+            let told = line.strip_prefix("keeper: process ")?;
+            let (pid, folder) = told.split_once(" in ")?;
+            Some((pid.parse().ok()?, folder.into()))
         });
         started
     }
@@ -108,6 +111,12 @@ impl Program {
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.pid
+    }
+
+    /// Its home, where it has its temporary files as well.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Kills the process itself, by `SIGKILL`, and none of those that it has started.

@@ -29,8 +29,9 @@ pub struct RayOptions {
     pub cpus: Option<usize>,
 }
 
-/// The least that Ray accepts is 75 MB; nodes take it from the shared memory of the machine.
-const STORE_BYTES: &str = "100000000";
+/// Twice a large executable: one that does not fit is written to disk. Nodes take it from the shared memory of
+/// the machine, as they fill it.
+const STORE_BYTES: &str = "500000000";
 
 const HEAD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const NODE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
@@ -120,8 +121,12 @@ fn start(name: &str, ip: Ipv4Addr, mut arguments: Vec<OsString>, options: &RayOp
         "--node-ip-address {ip} --object-store-memory {STORE_BYTES}"
     )));
     arguments.extend(words(&format!("--num-cpus {}", options.cpus.unwrap_or(2))));
-    // A node that has lost its head waits a minute for it otherwise.
-    let mut environment = vec![("RAY_gcs_rpc_server_reconnect_timeout_s", "5")];
+    let mut environment = vec![
+        // A node that has lost its head waits a minute for it otherwise.
+        ("RAY_gcs_rpc_server_reconnect_timeout_s", "5"),
+        // Its workers would be nicer than all else that runs on this machine.
+        ("RAY_worker_niceness", "0"),
+    ];
     if let Some(token) = &options.token {
         environment.push(("RAY_AUTH_MODE", "token"));
         environment.push(("RAY_AUTH_TOKEN", token));

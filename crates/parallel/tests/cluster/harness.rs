@@ -1,13 +1,6 @@
 //! The clusters of these tests come up, and leave nothing.
 
-use cluster_harness::{DaskCluster, Program, RayCluster};
-
-fn folder_of(program: &Program) -> std::path::PathBuf {
-    program.wait_for(|line| {
-        let (_, folder) = line.strip_prefix("keeper: process ")?.split_once(" in ")?;
-        Some(folder.into())
-    })
-}
+use cluster_harness::{DaskCluster, RayCluster};
 
 fn is_there(process: &cluster_harness::Process) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid));
@@ -20,10 +13,10 @@ fn a_dask_cluster_leaves_nothing() {
     assert!(cluster.address().starts_with("tcp://127.0.0.1:"));
     assert_eq!(cluster.add_worker(), 2);
     let mut processes = cluster.scheduler().processes();
-    let mut folders = vec![folder_of(cluster.scheduler())];
+    let mut folders = vec![cluster.scheduler().folder().to_owned()];
     for worker in cluster.workers() {
         processes.extend(worker.processes());
-        folders.push(folder_of(worker));
+        folders.push(worker.folder().to_owned());
     }
     // A worker is a nanny, its tracker of resources and what works.
     assert!(processes.len() >= 7, "{processes:#?}");
@@ -37,7 +30,7 @@ fn a_dask_cluster_leaves_nothing() {
 fn a_ray_cluster_leaves_nothing() {
     let mut cluster = RayCluster::start();
     let mut processes = cluster.processes();
-    let folders = [folder_of(cluster.head()), folder_of(cluster.node())];
+    let folders = [cluster.head(), cluster.node()].map(|it| it.folder().to_owned());
     for name in ["gcs_server", "raylet"] {
         let runs = |it: &cluster_harness::Process| it.executable.ends_with(name);
         assert!(processes.iter().any(runs), "{name} in {processes:#?}");

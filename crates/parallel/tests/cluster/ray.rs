@@ -9,6 +9,7 @@ use parallel::Ray;
 mod behaviours;
 #[path = "../contract/behaviours/places.rs"]
 mod behaviours_places;
+mod copies;
 #[path = "losses.rs"]
 mod losses;
 mod nodes;

@@ -18,11 +18,13 @@
 //! | [`same_code`] | whether another executable will do as well |
 //! | `runtime.py` | what runs on the nodes: keeps slots |
 //! | [`slot`], [`assigned`] | one slot there: runs batches in a worker process |
+//! | [`copy`] | the executable there, until nobody uses it |
 
 mod assigned;
 mod batch;
 mod bridge;
 mod call;
+mod copy;
 mod dask;
 mod frames;
 mod options;

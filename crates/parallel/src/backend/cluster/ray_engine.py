@@ -53,7 +53,9 @@ def runner(name, text):
             runtime.slots = sum(
                 int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["NodeID"] == here)
             sys.modules[name] = runtime
-        shipped = b"" if runtime.session_of(session).executable else ray.get(executable[0])
+
+        def fetch():
+            return ray.get(executable[0])
 
         outcome = []
         heard, told = socket.socketpair()
@@ -63,7 +65,7 @@ def runner(name, text):
         def work():
             try:
                 folder = tempfile.gettempdir()
-                outcome.append(runtime.run(session, digest, shipped, folder, max(runtime.slots, 1), batch, payload))
+                outcome.append(runtime.run(session, digest, fetch, folder, max(runtime.slots, 1), batch, payload))
             except BaseException as error:
                 outcome.append(error)
             told.send(b"\0")
@@ -181,7 +183,8 @@ class Engine:
         self.digest = digest
 
     async def run(self, batch, payload, _once):
-        # In a list it stays a reference: a worker fetches it only if it has it not.
+        # Ray runs nothing twice by itself, whatever is asked for. In a list it stays a reference: a worker
+        # fetches it only if it has it not.
         self.refs[batch] = ref = self.task.remote([self.executable], self.session, self.digest, batch, payload)
         done = self.loop.create_future()
 

@@ -23,6 +23,7 @@ use rustix::process::{Signal, kill_current_process_group};
 
 use super::assigned::Assigned;
 use super::batch::{self, Report, Terms};
+use super::copy;
 use super::frames::{self, Kind, VERSION};
 use super::setup::Setup;
 use crate::backend::{Backend, Processes};
@@ -32,7 +33,7 @@ use crate::current;
 use crate::work::Work;
 
 /// The environment variable that makes this executable a slot: its number on the node, and how many there
-/// are; or [`PROBE`].
+/// are; or [`PROBE`], or what [`copy`] has.
 pub(in crate::backend) const MARK: &str = "PARALLEL_SLOT";
 
 /// Asks only whether this executable can be a slot here.
@@ -50,6 +51,9 @@ type Latest = Mutex<Option<(u64, CancelToken)>>;
 
 /// Runs batches until there will be none. Never returns.
 pub(in crate::backend) fn main(mark: &str) -> ! {
+    if let Some(removed) = copy::main(mark) {
+        std::process::exit(removed.map_or(1, |()| 0));
+    }
     if mark == PROBE {
         println!("parallel {VERSION}");
         std::process::exit(0);
