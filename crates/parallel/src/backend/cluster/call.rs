@@ -22,7 +22,8 @@ use crate::backend::processes::Image;
 use crate::delayed::Portable;
 use crate::error::{BackendError, Failure, TaskError};
 use crate::observe::{self, OutputStream};
-use crate::wire::frame::{Inbox, Kind};
+use crate::wire::frame::Kind;
+use crate::wire::inbox::Inbox;
 use crate::work::{Batch, Ran, Work};
 use crate::{panics, wire};
 
