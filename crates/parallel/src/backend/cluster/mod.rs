@@ -11,9 +11,10 @@
 //! |---|---|
 //! | [`dask`], [`ray`] | the engines, as their users see them |
 //! | [`setup`] | what a user sets for the worker processes there |
-//! | [`call`] | one call: sends batches, takes in what came of them |
+//! | [`call`], [`landing`] | one call: sends batches, takes in what came of them |
 //! | [`batch`] | a batch and its answer, as bytes |
 //! | [`bridge`], `bridge.py`, `dask_engine.py`, `ray_engine.py` | the process that speaks with the engine |
+//! | [`routes`] | who is told what comes from it |
 //! | [`frames`] | messages to and from it |
 //! | [`same_code`] | whether another executable will do as well |
 //! | `runtime.py` | what runs on the nodes: keeps slots |
@@ -27,8 +28,10 @@ mod call;
 mod copy;
 mod dask;
 mod frames;
+mod landing;
 mod options;
 mod ray;
+mod routes;
 mod same_code;
 mod setup;
 mod slot;
