@@ -22,6 +22,7 @@ pages! {
     processes: "../../../docs/src/processes.md",
     large_data: "../../../docs/src/large-data.md",
     trouble: "../../../docs/src/trouble.md",
+    clusters: "../../../docs/src/clusters.md",
     watching: "../../../docs/src/watching.md",
     report: "../../../docs/src/report.md",
     choosing: "../../../docs/src/choosing.md",

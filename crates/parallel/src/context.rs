@@ -61,6 +61,17 @@ impl Context {
         }
     }
 
+    /// That of a place where the CPUs are divided into so many shares.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn shared_by(shares: usize) -> Self {
+        Self {
+            shares,
+            in_task: true,
+            backend: None,
+            n_jobs: None,
+        }
+    }
+
     /// Calls `f` in this context.
     pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
         /// Puts the outer one back, also when `f` unwinds.
@@ -104,6 +115,8 @@ pub(crate) struct Inherited {
     shares: u64,
     /// The name of the backend with its options. One without a name cannot travel.
     backend: Option<String>,
+    /// What the worker is called in the call, if that is not its own number.
+    worker: Option<u64>,
 }
 
 #[cfg(target_os = "linux")]
@@ -115,6 +128,7 @@ impl Inherited {
         Self {
             shares: context.shares as u64,
             backend: name.map(str::to_owned),
+            worker: None,
         }
     }
 
@@ -123,7 +137,21 @@ impl Inherited {
         Self {
             shares,
             backend: None,
+            worker: None,
         }
+    }
+
+    /// The same, for a worker that its tasks know by this number.
+    pub(crate) fn known_as(self, worker: Option<usize>) -> Self {
+        Self {
+            worker: worker.map(|number| number as u64),
+            ..self
+        }
+    }
+
+    /// The number by which tasks know their worker, if it is not its own.
+    pub(crate) fn worker(&self) -> Option<usize> {
+        usize::try_from(self.worker?).ok()
     }
 
     pub(crate) fn shares(&self) -> u64 {

@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::observe::spans::{SpanSink, TaskPlace};
 
@@ -113,6 +113,21 @@ impl Current {
         self.worker
     }
 
+    /// The name of the machine that runs the task, which on a cluster is one of its nodes.
+    ///
+    /// ```
+    /// use parallel::{Parallel, current};
+    ///
+    /// let hosts = Parallel::new(2).map(|_| current().unwrap().host().to_owned(), 0..2)?;
+    /// // Threads are here.
+    /// assert_eq!(hosts[0], hosts[1]);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn host(&self) -> &'static str {
+        host()
+    }
+
     /// Whether nobody wants the result any more, because the call has been stopped. A long task that
     /// looks now and then can end early; one in a worker process that does not is killed soon.
     ///
@@ -168,6 +183,17 @@ impl fmt::Debug for Current {
     }
 }
 
+/// The name of this machine.
+pub(crate) fn host() -> &'static str {
+    static HOST: OnceLock<String> = OnceLock::new();
+    HOST.get_or_init(|| {
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+        let name = name.or_else(|| std::env::var("HOSTNAME").ok());
+        let name = name.as_deref().map(str::trim).filter(|n| !n.is_empty());
+        name.unwrap_or("localhost").to_owned()
+    })
+}
+
 /// The rest of this thread's time until it is dropped, in which tasks of one lane run. Calls inside of
 /// tasks make one inside another.
 pub(crate) struct Here {
@@ -192,10 +218,10 @@ impl Here {
 
     /// Another call's tasks come next.
     #[cfg(target_os = "linux")]
-    pub(crate) fn renew(&self, stop: Arc<dyn Stop>) {
+    pub(crate) fn renew(&self, worker: usize, stop: Arc<dyn Stop>) {
         PLACE.with_borrow_mut(|place| {
             if let Some(place) = place {
-                place.stop = stop;
+                (place.worker, place.stop) = (worker, stop);
             }
         });
     }

@@ -27,6 +27,9 @@ enum Wanted {
 /// thousands of them end the program, with a message from the system that says little.
 const MOST_JOBS: usize = 1024;
 
+/// The same for slots of a cluster, of which each takes a number here.
+const MOST_SLOTS: usize = 1 << 16;
+
 macro_rules! from_integer {
     ($($integer:ty)*) => { $(
         impl From<$integer> for NJobs {
@@ -58,14 +61,22 @@ impl NJobs {
     /// # Errors
     /// [`Error::NoJobs`] for 0; [`Error::Backend`] if the environment is asked and says no number.
     pub(crate) fn resolve(self) -> Result<usize, Error> {
+        self.resolve_among(None)
+    }
+
+    /// The same where so many jobs can be run at a time, whatever CPUs there are here. They take no threads
+    /// here, so there may be more of them.
+    pub(crate) fn resolve_among(self, slots: Option<usize>) -> Result<usize, Error> {
         let number = match self.0 {
             Wanted::Number(number) => number,
             Wanted::Environment => config::environment::n_jobs()?,
         };
-        match number {
-            0 => Err(Error::NoJobs),
-            n @ 1.. => Ok(n.unsigned_abs().min(MOST_JOBS)),
-            n => {
+        match (number, slots) {
+            (0, _) => Err(Error::NoJobs),
+            (n @ 1.., None) => Ok(n.unsigned_abs().min(MOST_JOBS)),
+            (n @ 1.., Some(_)) => Ok(n.unsigned_abs().min(MOST_SLOTS)),
+            (n, Some(slots)) => Ok(relative_to(n, slots).min(MOST_SLOTS)),
+            (n, None) => {
                 config::environment::max_cpus()?;
                 Ok(relative_to(n, cpu_share()))
             }

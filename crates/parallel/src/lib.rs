@@ -21,6 +21,7 @@ mod context;
 mod current;
 mod delayed;
 mod error;
+mod failure;
 #[cfg(all(test, not(loom)))]
 mod fuzz;
 #[cfg(fuzzing)]
@@ -42,7 +43,7 @@ pub use crate::backend::{
     AnyBackend, AnyOutput, AnyTask, Backend, Sequential, Threads, register_backend,
 };
 #[cfg(target_os = "linux")]
-pub use crate::backend::{Output, Processes};
+pub use crate::backend::{Dask, Output, Processes, Ray};
 pub use crate::batch_end::at_batch_end;
 pub use crate::cancel::CancelToken;
 pub use crate::config::{Config, config};

@@ -345,7 +345,7 @@ impl<B> Parallel<B> {
     where
         B: Backend<T>,
     {
-        let mut plan = self.plan_for(self.effective_n_jobs()?, on_failure);
+        let mut plan = self.plan_for(self.n_jobs.resolve_among(self.backend.slots())?, on_failure);
         plan.batch_time = self.backend.batch_time();
         plan.backend = std::any::type_name::<B>();
         Ok(plan)

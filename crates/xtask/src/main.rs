@@ -1,6 +1,7 @@
-//! The chores of this workspace: `cargo xtask test | test-browser | bench | chaos | fuzz | docs`.
+//! The chores of this workspace: `cargo xtask test | test-cluster | test-browser | bench | chaos | fuzz | docs`.
 
 mod chores;
+mod cluster;
 mod fuzz;
 mod step;
 
@@ -10,6 +11,9 @@ const USAGE: &str = "\
 usage: cargo xtask <chore>
 
   test     everything that must hold before a change is accepted
+  test-cluster
+           the part of it that runs on real Dask and Ray clusters; installs those in target/cluster-venv,
+           which needs Python and a connection to PyPI
   test-browser
            looks at the pages of reports in Chromium, which it installs where it may: with apt-get, as root or by
            sudo
@@ -26,6 +30,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let steps = match arguments.as_slice() {
         ["test"] => chores::test(),
+        ["test-cluster"] => cluster::test_cluster(),
         ["test-browser"] => Ok(chores::test_browser()),
         ["fuzz"] => fuzz::fuzz(fuzz::SECONDS),
         ["fuzz", "--seconds", seconds] if seconds.parse::<u32>().is_ok_and(|n| n > 0) => {

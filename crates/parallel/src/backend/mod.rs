@@ -5,6 +5,8 @@
 
 mod any;
 #[cfg(target_os = "linux")]
+mod cluster;
+#[cfg(target_os = "linux")]
 mod processes;
 mod sequential;
 mod threads;
@@ -16,6 +18,8 @@ use crate::error::BackendError;
 use crate::work::Work;
 
 pub use self::any::{AnyBackend, AnyOutput, AnyTask, register_backend};
+#[cfg(target_os = "linux")]
+pub use self::cluster::{Dask, Ray};
 #[cfg(all(target_os = "linux", feature = "explicit-init"))]
 pub use self::processes::init;
 #[cfg(target_os = "linux")]
@@ -53,5 +57,11 @@ pub trait Backend<T: Task>: Send + Sync {
     /// batches waste time at the end of a call, shorter ones all along.
     fn batch_time(&self) -> Duration {
         Duration::from_micros(50)
+    }
+
+    /// How many tasks it can run at a time, if that is not up to the CPUs of this machine: what a number
+    /// of jobs of -1 means.
+    fn slots(&self) -> Option<usize> {
+        None
     }
 }

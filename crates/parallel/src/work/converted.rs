@@ -13,7 +13,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Batch, BatchSize, Plan, PreDispatch, Ran, Watching, Work};
+use super::{Batch, BatchSize, OnFailure, Plan, PreDispatch, Ran, Watching, Work};
+use crate::cancel::CancelToken;
 use crate::delayed::Task;
 use crate::error::{Failure, TaskError};
 use crate::panics;
@@ -32,7 +33,7 @@ pub(crate) trait Conversion<T: Task>: Send + Sync {
 }
 
 /// The work behind one that is a view.
-pub(super) trait Origin<U: Task>: Send + Sync {
+pub(crate) trait Origin<U: Task>: Send + Sync {
     fn take(&self, wait: bool) -> Option<Batch<U>>;
     fn give_back(&self, batch: Batch<U>);
     fn lanes_needed(&self, lanes: usize) -> usize;
@@ -41,6 +42,10 @@ pub(super) trait Origin<U: Task>: Send + Sync {
     fn fail(&self, error: TaskError, ran: Ran);
     fn watching(&self) -> Option<&Watching>;
     fn workers(&self, lanes: usize) -> Range<usize>;
+    /// What tasks are told their worker is, if that is not its own number.
+    fn known_as(&self) -> Option<usize> {
+        None
+    }
     fn measured(&self, tasks: usize, run_time: Duration);
 }
 
@@ -50,22 +55,35 @@ where
 {
     /// A view of this work in which its tasks are of another type.
     pub(crate) fn converted<'c, C: Conversion<T> + 'c>(&'c self, by: C) -> Work<'c, C::Task> {
+        let origin = Box::new(Behind { work: self, by });
+        let mut view = Work::behind(origin, self.on_failure, None);
+        view.span = self.span.clone();
+        view.stopping = Arc::clone(&self.stopping);
+        view
+    }
+}
+
+impl<'a, U: Task + 'a> Work<'a, U> {
+    /// A view of whatever work is behind it.
+    pub(crate) fn behind(
+        origin: Box<dyn Origin<U> + 'a>,
+        on_failure: OnFailure,
+        cancel_token: Option<CancelToken>,
+    ) -> Self {
         let plan = Plan {
             lanes: 1,
             batch_size: BatchSize::Auto,
             batch_time: Duration::ZERO,
-            on_failure: self.on_failure,
+            on_failure,
             pre_dispatch: PreDispatch::Auto,
-            cancel_token: None,
+            cancel_token,
             worker: None,
             // What happens is told of the work behind it.
             telling: None,
             backend: "",
         };
         let mut view = Work::new(std::iter::empty(), plan);
-        view.span = self.span.clone();
-        view.stopping = Arc::clone(&self.stopping);
-        view.origin = Some(Box::new(Behind { work: self, by }));
+        view.origin = Some(origin);
         view
     }
 }

@@ -41,7 +41,6 @@ use parking_lot::Mutex;
 use tracing::Span;
 
 use self::batch::Sizing;
-use self::converted::Origin;
 use self::delivery::Delivery;
 use self::feed::Feed;
 use self::results::{Results, Run};
@@ -58,7 +57,7 @@ use crate::observe::Event;
 pub use self::batch::BatchSize;
 use self::begin::ahead;
 pub(crate) use self::begin::{OnFailure, Plan};
-pub(crate) use self::converted::Conversion;
+pub(crate) use self::converted::{Conversion, Origin};
 pub(crate) use self::delivery::Handing;
 pub(crate) use self::end::Pairs;
 pub use self::source::Batch;
@@ -252,7 +251,11 @@ impl<'a, T: Task> Work<'a, T> {
     /// The failure of a task that ran there and then.
     pub(crate) fn fail_after(&self, error: TaskError, ran: Ran) {
         if let Some(origin) = &self.origin {
-            return origin.fail(error, ran);
+            origin.fail(error, ran);
+            if self.stops_at_failure() {
+                self.stop();
+            }
+            return;
         }
         if let Some(watching) = &self.watching {
             watching.finished(error.index(), ran, Some(error.failure().clone()));
@@ -367,6 +370,12 @@ impl<'a, T: Task> Work<'a, T> {
         }
     }
 
+    /// What tasks are told their worker is, if that is not its own number: where it is one of a
+    /// cluster's, it has another one among those.
+    pub(crate) fn known_as(&self) -> Option<usize> {
+        self.origin.as_ref()?.known_as()
+    }
+
     /// Whom to tell what happens, if anybody wants to know.
     #[inline]
     pub(crate) fn watching(&self) -> Option<&Watching> {
@@ -383,13 +392,11 @@ impl<'a, T: Task> Work<'a, T> {
 
     /// Whether every task that there is has been taken.
     pub(crate) fn all_taken(&self) -> bool {
-        if let Some(origin) = &self.origin {
-            return origin.all_taken();
-        }
         self.stopped()
-            || match &self.input {
-                Input::Source(source) => source.lock().is_empty(),
-                Input::Feed(feed) => feed.is_empty(),
+            || match (&self.origin, &self.input) {
+                (Some(origin), _) => origin.all_taken(),
+                (None, Input::Source(source)) => source.lock().is_empty(),
+                (None, Input::Feed(feed)) => feed.is_empty(),
             }
     }
 }

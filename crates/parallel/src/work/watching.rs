@@ -57,7 +57,7 @@ impl SpanSink for Spans {
 
 impl Watching {
     /// A call begins.
-    pub(super) fn begin(telling: Arc<Telling>, tasks: Option<usize>, n_jobs: usize) -> Self {
+    pub(crate) fn begin(telling: Arc<Telling>, tasks: Option<usize>, n_jobs: usize) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let run = NEXT.fetch_add(1, Ordering::Relaxed);
         telling.tell(Event::RunStarted { run, tasks, n_jobs });
@@ -138,7 +138,7 @@ impl Watching {
     }
 
     /// The call ends, and all has been told when this returns.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         let totals = Totals {
             succeeded: self.succeeded.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),

@@ -12,6 +12,8 @@ type Here = Relay;
 const SHARES_CPUS: bool = false;
 /// Whether a task belongs to a batch where it is called.
 const IN_BATCHES: bool = false;
+/// Whether batches travel far: for milliseconds, to any worker that is free.
+const FAR: bool = false;
 
 fn here() -> Here {
     Relay

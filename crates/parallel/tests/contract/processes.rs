@@ -13,6 +13,8 @@ type Here = Processes;
 const SHARES_CPUS: bool = true;
 /// Whether a task belongs to a batch where it is called.
 const IN_BATCHES: bool = true;
+/// Whether batches travel far: for milliseconds, to any worker that is free.
+const FAR: bool = false;
 
 fn here() -> Here {
     Processes::new()

@@ -4,9 +4,12 @@
 //! |---|---|
 //! | [`spec`] | a name and its options, taken apart |
 //! | [`processes`] | the options of worker processes |
+//! | [`clusters`] | the addresses of clusters |
 //! | [`registry`] | backends that users wrote, by name |
 //! | [`erased`] | a task of whatever type, for those |
 
+#[cfg(target_os = "linux")]
+mod clusters;
 mod erased;
 #[cfg(target_os = "linux")]
 mod processes;
@@ -22,9 +25,9 @@ use self::erased::Erasure;
 pub use self::erased::{AnyOutput, AnyTask};
 pub use self::registry::register_backend;
 use self::spec::Spec;
-#[cfg(target_os = "linux")]
-use super::Processes;
 use super::{Backend, Sequential, Threads};
+#[cfg(target_os = "linux")]
+use super::{Dask, Processes, Ray};
 use crate::config::environment;
 use crate::context::Context;
 use crate::delayed::Portable;
@@ -41,6 +44,10 @@ use crate::work::Work;
 /// | `sequential` | [`Sequential`] |
 /// | `threads`, `threading` | [`Threads`] |
 /// | `processes`, `loky`, `multiprocessing` | `Processes`, on Linux |
+/// | `dask` | [`Dask::local`](crate::Dask::local), with a worker for each CPU, on Linux |
+/// | `dask://host:8786`, `dask=tcp://host:8786` | [`Dask::connect`](crate::Dask::connect), on Linux |
+/// | `ray` | [`Ray::local`](crate::Ray::local), with a slot for each CPU, on Linux |
+/// | `ray://host:10001`, `ray=host:6379` | [`Ray::connect`](crate::Ray::connect), on Linux |
 /// | any other | what was [registered](crate::register_backend) under it |
 ///
 /// Options follow behind a colon, separated by commas: `processes:timeout=5s,retries=1`. Only `processes`
@@ -79,6 +86,10 @@ enum Place {
     Threads(Threads),
     #[cfg(target_os = "linux")]
     Processes(Processes),
+    #[cfg(target_os = "linux")]
+    Dask(Dask),
+    #[cfg(target_os = "linux")]
+    Ray(Ray),
     /// One that a user wrote.
     Own(Box<dyn Backend<AnyTask>>),
     /// The choice made no sense: what to tell whoever calls.
@@ -99,6 +110,11 @@ impl AnyBackend {
     /// assert!(error.to_string().contains("has no option \"timout\": it has timeout, retries,"));
     /// ```
     pub fn named(name: &str) -> Result<Self, BackendError> {
+        #[cfg(target_os = "linux")]
+        if let Some(place) = clusters::named(name.trim()) {
+            // Calls inside of tasks run on their node: of a cluster there is one.
+            return Ok(Self::at(None, place?));
+        }
         let spec = Spec::parse(name)?;
         let place = match spec.name() {
             "sequential" => Place::Sequential(spec.without_options(Sequential::new)?),
@@ -197,6 +213,10 @@ where
             Place::Threads(backend) => backend.drive(lanes, work),
             #[cfg(target_os = "linux")]
             Place::Processes(backend) => backend.drive(lanes, work),
+            #[cfg(target_os = "linux")]
+            Place::Dask(backend) => backend.drive(lanes, work),
+            #[cfg(target_os = "linux")]
+            Place::Ray(backend) => backend.drive(lanes, work),
             Place::Own(backend) => {
                 let context = Arc::new(Context::of_tasks(lanes));
                 backend.drive(lanes, &work.converted(Erasure { context }))
@@ -211,8 +231,23 @@ where
             Place::Threads(backend) => Backend::<T>::batch_time(backend),
             #[cfg(target_os = "linux")]
             Place::Processes(backend) => Backend::<T>::batch_time(backend),
+            #[cfg(target_os = "linux")]
+            Place::Dask(backend) => Backend::<T>::batch_time(backend),
+            #[cfg(target_os = "linux")]
+            Place::Ray(backend) => Backend::<T>::batch_time(backend),
             Place::Own(backend) => backend.batch_time(),
             Place::Invalid(_) => Duration::ZERO,
+        }
+    }
+
+    fn slots(&self) -> Option<usize> {
+        match &self.0.place {
+            #[cfg(target_os = "linux")]
+            Place::Dask(backend) => Backend::<T>::slots(backend),
+            #[cfg(target_os = "linux")]
+            Place::Ray(backend) => Backend::<T>::slots(backend),
+            Place::Own(backend) => backend.slots(),
+            _ => None,
         }
     }
 }
@@ -254,6 +289,22 @@ impl From<Threads> for AnyBackend {
 }
 
 #[cfg(target_os = "linux")]
+impl From<Dask> for AnyBackend {
+    /// Calls inside of tasks do not follow this choice: they run on their node.
+    fn from(backend: Dask) -> Self {
+        Self::at(None, Place::Dask(backend))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl From<Ray> for AnyBackend {
+    /// Calls inside of tasks do not follow this choice: they run on their node.
+    fn from(backend: Ray) -> Self {
+        Self::at(None, Place::Ray(backend))
+    }
+}
+
+#[cfg(target_os = "linux")]
 impl From<Processes> for AnyBackend {
     /// What has been set has no name that could be told elsewhere: calls inside of tasks in worker
     /// processes do not follow this choice.
@@ -270,6 +321,10 @@ impl fmt::Debug for AnyBackend {
             Place::Threads(backend) => fields.field(backend),
             #[cfg(target_os = "linux")]
             Place::Processes(backend) => fields.field(backend),
+            #[cfg(target_os = "linux")]
+            Place::Dask(backend) => fields.field(backend),
+            #[cfg(target_os = "linux")]
+            Place::Ray(backend) => fields.field(backend),
             Place::Own(_) => fields.field(&format_args!("one of a user's own")),
             Place::Invalid(message) => fields.field(&format_args!("invalid: {message}")),
         };

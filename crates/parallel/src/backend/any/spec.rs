@@ -57,7 +57,7 @@ impl<'t> Spec<'t> {
     /// There is no backend of this name.
     pub(super) fn unknown(&self) -> BackendError {
         let mut known = String::from(
-            "sequential, threads (or threading), processes (or loky, multiprocessing)",
+            "sequential, threads (or threading), processes (or loky, multiprocessing), dask, dask=ADDRESS, ray, ray=ADDRESS",
         );
         if !cfg!(target_os = "linux") {
             known.push_str(" on Linux");
@@ -77,9 +77,8 @@ impl<'t> Spec<'t> {
 /// Whether a backend of this library is called so, or none could be.
 pub(super) fn taken_or_unfit(name: &str) -> Option<&'static str> {
     match name {
-        "sequential" | "threads" | "threading" | "processes" | "loky" | "multiprocessing" => {
-            Some("which is one of this library's own")
-        }
+        "sequential" | "threads" | "threading" | "processes" | "loky" | "multiprocessing"
+        | "dask" | "ray" => Some("which is one of this library's own"),
         "" => Some("which is empty"),
         _ if name.contains([':', ',', '=']) || name.contains(char::is_whitespace) => {
             Some("which has a colon, a comma, an equals sign or a space in it")

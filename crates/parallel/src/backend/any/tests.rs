@@ -10,8 +10,8 @@ fn refusal(name: &str) -> String {
 
 #[test]
 fn an_unknown_name() {
-    assert_snapshot!(refusal("proceses"), @r#"no backend is called "proceses": there are sequential, threads (or threading), processes (or loky, multiprocessing); others can be registered with `parallel::register_backend`, in a worker process by its initializer"#);
-    assert_snapshot!(refusal(""), @r#"no backend is called "": there are sequential, threads (or threading), processes (or loky, multiprocessing); others can be registered with `parallel::register_backend`, in a worker process by its initializer"#);
+    assert_snapshot!(refusal("proceses"), @r#"no backend is called "proceses": there are sequential, threads (or threading), processes (or loky, multiprocessing), dask, dask=ADDRESS, ray, ray=ADDRESS; others can be registered with `parallel::register_backend`, in a worker process by its initializer"#);
+    assert_snapshot!(refusal(""), @r#"no backend is called "": there are sequential, threads (or threading), processes (or loky, multiprocessing), dask, dask=ADDRESS, ray, ray=ADDRESS; others can be registered with `parallel::register_backend`, in a worker process by its initializer"#);
 }
 
 #[test]
@@ -27,6 +27,12 @@ fn what_is_no_option() {
     assert_snapshot!(refusal("threads:"), @r#""" in "threads:" is no option of a backend: write name:option=value,option=value, as in processes:timeout=5s,retries=1"#);
     assert_snapshot!(refusal("processes:timeout=5s,retries"), @r#""retries" in "processes:timeout=5s,retries" is no option of a backend: write name:option=value,option=value, as in processes:timeout=5s,retries=1"#);
     assert_snapshot!(refusal("processes:retries=1,retries=2"), @r#"the option "retries" is there twice in "processes:retries=1,retries=2": leave one"#);
+}
+
+#[test]
+fn a_cluster_without_an_address() {
+    assert_snapshot!(refusal("dask://"), @r#""dask://" has no address of a cluster: write dask://host:8786 or dask=tls://host:8786, ray://host:10001 or ray=host:6379, or only dask or ray for one on this machine"#);
+    assert_snapshot!(refusal("ray="), @r#""ray=" has no address of a cluster: write dask://host:8786 or dask=tls://host:8786, ray://host:10001 or ray=host:6379, or only dask or ray for one on this machine"#);
 }
 
 #[test]

@@ -136,6 +136,11 @@ impl Contract {
         }
     }
 
+    /// Tasks know their worker by this number.
+    pub(super) fn known_as(&mut self, worker: Option<usize>) {
+        self.inherited = self.inherited.clone().known_as(worker);
+    }
+
     /// What of it no worker can be started with.
     pub(super) fn check(&self) -> Result<(), BackendError> {
         for (name, value) in &self.setup.env {

@@ -16,14 +16,14 @@ use crate::wire::EntryPoint;
 
 /// Where the executable was loaded, and where its code is.
 #[derive(Debug, Default)]
-pub(super) struct Image {
+pub(in crate::backend) struct Image {
     base: usize,
     text: Vec<Range<usize>>,
 }
 
 impl Image {
     /// The executable of this process.
-    pub(super) fn of_this_process() -> &'static Self {
+    pub(in crate::backend) fn of_this_process() -> &'static Self {
         static IMAGE: OnceLock<Image> = OnceLock::new();
         IMAGE.get_or_init(|| {
             let mut image = Self::default();
@@ -36,14 +36,14 @@ impl Image {
     }
 
     /// The name of an entry point, if it is part of the executable.
-    pub(super) fn name_of(&self, entry: EntryPoint) -> Option<u64> {
+    pub(in crate::backend) fn name_of(&self, entry: EntryPoint) -> Option<u64> {
         let address = entry as usize;
         self.has_code_at(address)
             .then(|| (address - self.base) as u64)
     }
 
     /// The entry point of that name, which another process of this executable gave.
-    pub(super) fn entry_named(&self, name: u64) -> Option<EntryPoint> {
+    pub(in crate::backend) fn entry_named(&self, name: u64) -> Option<EntryPoint> {
         let address = self.base.checked_add(usize::try_from(name).ok()?)?;
         if !self.has_code_at(address) {
             return None;

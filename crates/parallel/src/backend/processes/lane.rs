@@ -143,6 +143,10 @@ where
     /// Runs tasks until none are left. What could not be run is given back with the error.
     pub(super) fn run(mut self) -> Result<(), BackendError> {
         let result = self.serve();
+        // The last task may have asked for it: what is all here need not be all of the call.
+        if self.cancel_asked() {
+            self.work.cancel();
+        }
         if self.work.stopped() {
             self.wind_up();
         }

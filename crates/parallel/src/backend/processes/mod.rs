@@ -73,7 +73,7 @@ use rustix::io::Errno;
 
 use self::contract::{Contract, Setup};
 use self::idle::Idle;
-use self::image::Image;
+pub(in crate::backend) use self::image::Image;
 use self::lane::Lane;
 use self::limits::Limits;
 pub use self::output::Output;
@@ -82,12 +82,14 @@ use super::Backend;
 use crate::delayed::Portable;
 use crate::error::BackendError;
 use crate::pool::Pool;
+use crate::wire::EntryPoint;
 use crate::work::Work;
 
 #[cfg(all(any(test, fuzzing), not(loom)))]
 pub(crate) use self::ring::fuzz::hostile_ring;
 #[cfg(all(any(test, fuzzing), not(loom)))]
 pub(crate) use self::spans::hostile_told;
+pub(in crate::backend) use self::start::check as check_start;
 #[cfg(feature = "explicit-init")]
 pub use self::start::init;
 
@@ -130,6 +132,11 @@ impl Processes {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Has this be what each worker does first: an initializer that another process named.
+    pub(in crate::backend) fn begin_with(&mut self, entry: EntryPoint) {
+        self.setup.initializer = Some(entry);
+    }
 }
 
 impl<T: Portable> Backend<T> for Processes
@@ -138,7 +145,8 @@ where
 {
     fn drive(&self, lanes: usize, work: &Work<'_, T>) -> Result<(), BackendError> {
         start::check()?;
-        let crew = Crew::new(self, lanes, work.workers(lanes))?;
+        let mut crew = Crew::new(self, lanes, work.workers(lanes))?;
+        crew.contract.known_as(work.known_as());
         let stop = Arc::clone(&crew.stop);
         work.on_stop(move || {
             // An event counter that is written to once has room for it.

@@ -23,13 +23,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::hello::MARK;
 use super::image::Image;
 use super::worker;
+use crate::backend::cluster;
 use crate::error::BackendError;
 
 /// Whether a process of this executable that carries the mark becomes a worker.
 static TURNS_ASIDE: AtomicBool = AtomicBool::new(false);
 
 /// Whether workers can be started here: this executable, started again, would come by here.
-pub(super) fn check() -> Result<(), BackendError> {
+pub(in crate::backend) fn check() -> Result<(), BackendError> {
     #[cfg(not(feature = "explicit-init"))]
     // The linker keeps the constructor because it is mentioned here.
     std::hint::black_box(&constructor::BEFORE_MAIN);
@@ -55,19 +56,25 @@ fn turn_aside(before: impl FnOnce()) {
         return;
     }
     TURNS_ASIDE.store(true, Ordering::Relaxed);
-    if std::env::var_os(MARK).is_none() {
+    let slot = std::env::var_os(cluster::MARK);
+    if slot.is_none() && std::env::var_os(MARK).is_none() {
         return;
     }
     // SAFETY: `main` has not begun, or has only just: no other thread of the program reads the
     // environment yet.
     unsafe { std::env::remove_var(MARK) };
+    // SAFETY: as above.
+    unsafe { std::env::remove_var(cluster::MARK) };
     // SAFETY: to ignore a signal is always allowed. Before `main`, Rust's runtime has not done it yet:
     // without it, printing into a closed pipe would end the worker instead of being an error.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     // SAFETY: the function is async-signal-safe, as what runs in a new child must be.
     unsafe { libc::pthread_atfork(None, None, Some(note_fork)) };
     before();
-    worker::main()
+    match slot {
+        Some(mark) => cluster::main(&mark.to_string_lossy()),
+        None => worker::main(),
+    }
 }
 
 /// Whether this process is a copy of a worker that a task has made by `fork`.

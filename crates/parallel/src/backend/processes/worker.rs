@@ -138,6 +138,8 @@ pub(super) struct Worker {
     memory: Arc<Memory>,
     tell: Arc<OwnedFd>,
     pub(super) terms: Terms,
+    /// The number by which tasks know this worker.
+    known_as: usize,
     marker: Option<Marker>,
     /// What its tasks tell `tracing`, if that is wanted.
     pub(super) told: Option<Arc<Gathered>>,
@@ -193,6 +195,7 @@ impl Worker {
             spin: Spin::default(),
             memory,
             tell,
+            known_as: terms.worker,
             terms,
             marker,
             told,
@@ -230,7 +233,9 @@ impl Worker {
                 }
                 Some((header, inherited)) if header.kind == Kind::Inherit => {
                     let inherited = wire::decode(self.inbox.payload(inherited));
-                    context::enter_worker(&inherited.map_err(|_| End::Lost)?);
+                    let inherited = inherited.map_err(|_| End::Lost)?;
+                    context::enter_worker(&inherited);
+                    self.known_as = inherited.worker().unwrap_or(self.terms.worker);
                 }
                 Some((header, _)) if header.kind == Kind::Parcel => {
                     self.parcel = self.inbox.take_parcel();
@@ -287,7 +292,7 @@ impl Worker {
                 tell: Arc::clone(&self.tell),
                 generation: task.generation,
             };
-            self.here.renew(Arc::new(revoked));
+            self.here.renew(self.known_as, Arc::new(revoked));
         }
         self.listen(at);
         self.here.task(at.index, at.attempt);

@@ -13,6 +13,8 @@ type Here = AnyBackend;
 const SHARES_CPUS: bool = true;
 /// Whether a task belongs to a batch where it is called.
 const IN_BATCHES: bool = false;
+/// Whether batches travel far: for milliseconds, to any worker that is free.
+const FAR: bool = false;
 
 fn here() -> Here {
     register_backend("relay", || Relay).unwrap();

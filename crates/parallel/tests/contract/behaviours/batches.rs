@@ -31,7 +31,15 @@ fn what_is_left_is_done_once_for_the_batch() {
     let before = parallel.map(count, 0..12).unwrap();
     // The relay makes each call outside of any batch.
     let expected = if super::super::IN_BATCHES { 4 } else { 1 };
-    assert_eq!(before, [expected; 12]);
+    for batch in before.chunks(4) {
+        // Another worker may have had any batch before.
+        let expected = if super::super::FAR {
+            batch[0]
+        } else {
+            expected
+        };
+        assert_eq!(batch, [expected; 4]);
+    }
 }
 
 #[test]

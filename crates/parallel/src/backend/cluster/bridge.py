@@ -1,0 +1,232 @@
+"""Carries batches between a Rust program and an engine, by frames on two pipes.
+
+    program --Hello, Ship, Submit, Cancel, Shutdown--> bridge --the engine's client--> scheduler
+            <--Ready | Fatal, Answer, Slots-----------
+
+One thread reads frames; everything else happens in one asyncio loop. A batch is opaque bytes here. Each one
+that was submitted gets exactly one answer. At the end of the input the program is gone: what runs is
+cancelled, what was left at the engine is taken away, and the bridge leaves.
+"""
+
+import asyncio
+import hashlib
+import os
+import signal
+import struct
+import sys
+import threading
+import types
+
+VERSION = 1
+TEXT, HELLO, SHIP, SUBMIT, CANCEL, SHUTDOWN = range(1, 7)
+READY, FATAL, ANSWER, SLOTS = range(17, 21)
+DONE, CANCELLED, LOST, FAILED = (bytes([status]) for status in range(4))
+
+# How long a slot may take to end a batch that nobody wants any more, before it is killed.
+GRACE = 3.0
+# Nodes end what they run for a program that has not been heard of for four times as long.
+RENEW = 10.0
+
+
+class Fatal(Exception):
+    """The engine cannot be used; the text says why, and what to do."""
+
+
+class Lost(Exception):
+    """The engine has given a batch up; the text says why."""
+
+
+class Bridge:
+    def __init__(self, writer, texts):
+        self.writer = writer
+        self.texts = texts
+        self.loop = asyncio.get_running_loop()
+        self.engine = None
+        self.shipped = None
+        # Those that have no answer: the call and the asyncio task of each.
+        self.batches = {}
+        self.cancelled = set()
+        self.leaving = asyncio.Event()
+        self.chores = set()
+
+    def send(self, kind, word=0, *payload):
+        size = sum(len(part) for part in payload)
+        self.writer.write(struct.pack("<QQ", kind | size << 8, word))
+        for part in payload:
+            self.writer.write(part)
+        self.writer.flush()
+
+    def chore(self, coroutine):
+        task = self.loop.create_task(coroutine)
+        self.chores.add(task)
+        task.add_done_callback(self.chores.discard)
+        return task
+
+    def fatal(self, why):
+        """Says that nothing goes on here, and leaves."""
+        if not self.leaving.is_set():
+            self.send(FATAL, 0, why.encode())
+            self.leaving.set()
+
+    def frame(self, kind, word, payload):
+        if self.leaving.is_set():
+            return
+        if kind == HELLO:
+            self.chore(self.hello(word, payload))
+        elif kind == SHIP:
+            self.shipped = self.chore(self.ship(os.fsdecode(payload)))
+        elif kind == SUBMIT and len(payload) >= 16:
+            call, tries = struct.unpack_from("<QQ", payload)
+            task = self.loop.create_task(self.run(word, call, tries, payload[16:]))
+            self.batches[word] = (call, task)
+        elif kind == CANCEL:
+            self.chore(self.cancel(word))
+        elif kind == SHUTDOWN:
+            self.leaving.set()
+        else:
+            self.fatal(f"its bridge was sent what it does not know, kind {kind}")
+
+    async def hello(self, version, payload):
+        if version != VERSION:
+            return self.fatal(f"the program speaks version {version} and its bridge {VERSION}")
+        options = dict(item.split("=", 1) for item in payload.decode().split("\0"))
+        module = types.ModuleType("parallel_engine")
+        module.Fatal, module.Lost = Fatal, Lost
+        try:
+            exec(compile(self.texts["engine"], f"{options['engine']}_engine.py", "exec"), module.__dict__)
+            tell_slots = lambda slots: self.send(SLOTS, slots)
+            self.engine = module.Engine(options, self.texts["runtime"], tell_slots, self.fatal)
+            slots, versions = await self.engine.connect()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            return self.fatal(text_of(error))
+        self.send(READY, slots, versions.encode())
+        self.chore(self.renew())
+
+    async def renew(self):
+        while True:
+            await asyncio.sleep(RENEW)
+            try:
+                await self.engine.renew()
+            except Exception as error:
+                print(f"cannot renew the lease: {text_of(error)}", file=sys.stderr)
+
+    async def ship(self, path):
+        def read():
+            with open(path, "rb") as file:
+                executable = file.read()
+            return executable, hashlib.sha256(executable).hexdigest()
+
+        try:
+            executable, digest = await self.loop.run_in_executor(None, read)
+        except OSError as error:
+            raise Fatal(f"the executable to ship cannot be read: {error}") from None
+        await self.engine.ship(executable, digest)
+
+    async def run(self, batch, call, tries, payload):
+        """Has a batch run, and answers for it, once."""
+        try:
+            answer = [await self.outcome(batch, call, tries, payload), DONE]
+        except asyncio.CancelledError:
+            answer = [CANCELLED]
+        except Lost as error:
+            answer = [text_of(error).encode(), LOST]
+        except Exception as error:
+            answer = [text_of(error).encode(), FAILED]
+        del self.batches[batch]
+        self.send(ANSWER, batch, *answer)
+
+    async def outcome(self, batch, call, tries, payload):
+        if call in self.cancelled:
+            raise asyncio.CancelledError
+        await asyncio.shield(self.shipped)
+        once = tries == 1
+        while True:
+            tries -= 1
+            # Never cancelled itself: an engine's client may have several wait for one message.
+            running = self.loop.create_task(self.engine.run(batch, payload, once))
+            running.add_done_callback(lambda task: task.cancelled() or task.exception())
+            try:
+                return await asyncio.shield(running)
+            except ChildProcessError as error:
+                if tries <= 0 or call in self.cancelled:
+                    raise Lost(text_of(error)) from None
+
+    async def cancel(self, call):
+        """Ends what runs of a call, and sees to it that the rest does not start."""
+        self.cancelled.add(call)
+        await self.end({batch: task for batch, (of, task) in self.batches.items() if of == call})
+
+    async def end(self, tasks):
+        if not tasks:
+            return
+        try:
+            running = await self.engine.cancel(list(tasks))
+            for batch, task in tasks.items():
+                if batch not in running:
+                    task.cancel()
+            ending = [task for batch, task in tasks.items() if batch in running]
+            if ending:
+                _, late = await asyncio.wait(ending, timeout=GRACE)
+                if late:
+                    await self.engine.kill([batch for batch, task in tasks.items() if task in late])
+        except Exception as error:
+            print(f"cannot cancel: {text_of(error)}", file=sys.stderr)
+        for task in tasks.values():
+            task.cancel()
+
+    async def leave(self):
+        await self.leaving.wait()
+        if self.engine:
+            tasks = {batch: task for batch, (_, task) in self.batches.items()}
+            for chore in (self.end(tasks), self.engine.close()):
+                try:
+                    await asyncio.wait_for(chore, 8)
+                except Exception as error:
+                    print(f"while leaving: {text_of(error)}", file=sys.stderr)
+
+
+def text_of(error):
+    """The text of an error, whatever it is: some have none."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, (OSError, Fatal, Lost)):
+        return text
+    return f"{type(error).__name__}: {text}"
+
+
+def read(reader, loop, bridge):
+    """Reads frames until there will be none: the program is gone then, or wants this to end."""
+    try:
+        while header := reader.read(16):
+            first, word = struct.unpack("<QQ", header)
+            payload = reader.read(first >> 8)
+            if len(payload) < first >> 8:
+                break
+            loop.call_soon_threadsafe(bridge.frame, first & 0xFF, word, payload)
+    except (OSError, struct.error):
+        pass
+    loop.call_soon_threadsafe(bridge.leaving.set)
+
+
+async def run(reader, writer, texts):
+    bridge = Bridge(writer, texts)
+    thread = threading.Thread(target=read, args=(reader, bridge.loop, bridge), daemon=True)
+    thread.start()
+    await bridge.leave()
+
+
+def main(reader, writer, texts):
+    # The program says when to leave.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        asyncio.run(run(reader, writer, texts))
+    except (BrokenPipeError, KeyboardInterrupt):
+        pass
+    # Whatever threads the engine's client has left.
+    try:
+        sys.stderr.flush()
+        writer.flush()
+    except OSError:
+        pass
+    os._exit(0)

@@ -1,0 +1,285 @@
+//! One call on a cluster: sends batches, and takes in what came of them.
+//!
+//! ```text
+//!   sends     a number that is free ──► take ──► encode ──► bridge
+//!                  ▲                                          │
+//!   receives       └──────── decode, finish ◄──── answers ◄───┘
+//! ```
+//!
+//! Each batch on its way has a number below that of the jobs, by which its tasks know their worker. So no more
+//! are on their way than there are jobs, and no two with the same number. Two threads do it, however many jobs.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use parking_lot::Mutex;
+
+use super::Cluster;
+use super::batch::{self, Terms};
+use super::routes::Event;
+use crate::backend::processes::Image;
+use crate::delayed::Portable;
+use crate::error::{BackendError, Failure, TaskError};
+use crate::panics;
+use crate::wire::frame::Kind;
+use crate::work::{Batch, Work};
+
+/// A batch is no longer than this, unless one task is.
+const MOST_BYTES: usize = 4 << 20;
+
+/// So often a batch is run in all whose slot dies, unless it is said otherwise.
+const TRIES: u64 = 3;
+
+/// How long the cluster may take to end what runs. It takes as long as a task may go on after a failure
+/// elsewhere, and some messages.
+const END: Duration = Duration::from_secs(20);
+
+/// A batch on its way.
+pub(super) struct Flight {
+    pub(super) first: usize,
+    pub(super) tasks: usize,
+    /// Its number among those on their way.
+    pub(super) lane: usize,
+    pub(super) taken: Instant,
+}
+
+/// A call.
+pub(super) struct Call<'c, 'w, T: Portable>
+where
+    T::Output: Send + 'static,
+{
+    pub(super) cluster: &'c Cluster,
+    pub(super) work: &'c Work<'w, T>,
+    /// What the cluster knows it by.
+    id: u64,
+    /// How many batches may be on their way.
+    jobs: usize,
+    flights: Mutex<HashMap<u64, Flight>>,
+    /// Of the numbers that no batch has.
+    free: (Sender<usize>, Receiver<usize>),
+    pub(super) error: Mutex<Option<BackendError>>,
+}
+
+impl<'c, 'w, T: Portable> Call<'c, 'w, T>
+where
+    T::Output: Send + 'static,
+{
+    /// Runs all tasks of the work, so many batches at a time.
+    pub(super) fn run(
+        cluster: &'c Cluster,
+        lanes: usize,
+        work: &'c Work<'w, T>,
+    ) -> Result<(), BackendError> {
+        let (tell, events) = unbounded();
+        let id = cluster.bridge.open(tell.clone())?;
+        let (stop, stopped) = bounded::<()>(1);
+        work.on_stop({
+            let tell = tell.clone();
+            move || {
+                drop(stop);
+                let _ = tell.send(Event::Stop);
+            }
+        });
+        let numbers = work.workers(lanes);
+        let jobs = numbers.len();
+        let free = bounded(jobs);
+        for number in numbers {
+            let _ = free.0.send(number);
+        }
+        let call = Self {
+            cluster,
+            work,
+            id,
+            jobs,
+            flights: Mutex::default(),
+            free,
+            error: Mutex::default(),
+        };
+        let over = std::thread::scope(|scope| {
+            let receiver = std::thread::Builder::new()
+                .name("parallel-cluster".to_owned())
+                .spawn_scoped(scope, || call.receive(&events));
+            let sent = panics::catch(|| call.send(&stopped));
+            let _ = tell.send(Event::Over);
+            let received = receiver.map(std::thread::ScopedJoinHandle::join);
+            (sent, received)
+        });
+        cluster.bridge.close(id);
+        if let (_, Err(error)) = over {
+            return Err(BackendError::with_source("cannot start a thread", error));
+        }
+        call.error.into_inner().map_or(Ok(()), Err)
+    }
+
+    /// Sends batches until there are no more and all have been answered.
+    fn send(&self, stopped: &Receiver<()>) {
+        loop {
+            while let Some(lane) = self.next_free(stopped) {
+                if self.error.lock().is_some() || !self.send_next(lane) {
+                    let _ = self.free.0.send(lane);
+                    break;
+                }
+            }
+            // All numbers are free when nothing is on its way.
+            let all: Vec<usize> = self.free.1.iter().take(self.jobs).collect();
+            let failed = self.error.lock().is_some();
+            if failed || self.work.all_taken() {
+                return;
+            }
+            for lane in all {
+                let _ = self.free.0.send(lane);
+            }
+        }
+    }
+
+    fn next_free(&self, stopped: &Receiver<()>) -> Option<usize> {
+        if self.work.stopped() {
+            return None;
+        }
+        select! {
+            recv(self.free.1) -> lane => lane.ok(),
+            // It ends when nothing more shall start.
+            recv(stopped) -> _ => None,
+        }
+    }
+
+    /// Sends a batch by this number; whether there was one.
+    fn send_next(&self, lane: usize) -> bool {
+        let Some(taken) = self.work.take() else {
+            return false;
+        };
+        let flight = Flight {
+            first: taken.first,
+            tasks: 0,
+            lane,
+            taken: Instant::now(),
+        };
+        let mut bytes = batch::begin(&Terms {
+            setup: self.cluster.setup.clone(),
+            first: taken.first as u64,
+            worker: lane as u64,
+            jobs: self.jobs as u64,
+            all_or_nothing: self.work.stops_at_failure(),
+            watched: self.work.watching().is_some(),
+        });
+        let (tasks, rest) = self.encode(taken, &mut bytes);
+        if let Some(rest) = rest {
+            self.work.give_back(rest);
+        }
+        if tasks == 0 {
+            let _ = self.free.0.send(lane);
+            return true;
+        }
+        if let Some(watching) = self.work.watching() {
+            watching.worker(lane, None);
+        }
+        let batch = self.cluster.bridge.number();
+        self.flights
+            .lock()
+            .insert(batch, Flight { tasks, ..flight });
+        let tries = match self.cluster.setup.retries {
+            Some(0) => 1,
+            _ => TRIES,
+        };
+        let submitted = self.cluster.bridge.submit(self.id, batch, tries, &bytes);
+        if let Err(why) = submitted {
+            self.give_up(&why);
+        }
+        true
+    }
+
+    /// Encodes the first tasks of a batch: how many, and the rest, which begins with one that has failed or
+    /// for which there is no room.
+    fn encode(&self, taken: Batch<T>, bytes: &mut Vec<u8>) -> (usize, Option<Batch<T>>) {
+        let image = Image::of_this_process();
+        let mut tasks = taken.into_iter();
+        let mut encoded = 0;
+        while let Some((index, task)) = tasks.next() {
+            let sent = batch::frame(bytes, Kind::Task, |out| {
+                let encoded = panics::catch(|| {
+                    task.encode(out)?;
+                    Ok(task.entry_point())
+                });
+                let entry = encoded.unwrap_or_else(|panic| Err(panic.of_task()))?;
+                image.name_of(entry).ok_or_else(|| Failure::Encode {
+                    type_name: std::any::type_name::<T>().to_owned(),
+                    message: "its function is not part of the executable but of a shared library, where a \
+                              worker cannot find it: compile it into the program"
+                        .to_owned(),
+                })
+            });
+            let _ = panics::catch(|| drop(task));
+            encoded += usize::from(sent.is_ok());
+            if let Err(failure) = &sent {
+                self.work.fail(TaskError::new(index, 0, failure.clone()));
+            }
+            // Consecutive tasks make a batch.
+            if sent.is_err() || bytes.len() > MOST_BYTES {
+                let tasks: Vec<T> = tasks.map(|(_, task)| task).collect();
+                let first = index + 1;
+                let rest = (!tasks.is_empty()).then_some(Batch { first, tasks });
+                return (encoded, rest);
+            }
+        }
+        (encoded, None)
+    }
+
+    /// Takes in answers until all have come.
+    fn receive(&self, events: &Receiver<Event>) {
+        let mut deadline = None;
+        loop {
+            let event = match deadline {
+                None => events.recv().ok(),
+                Some(at) => events.recv_deadline(at).ok(),
+            };
+            match event {
+                Some(Event::Over) => return,
+                Some(Event::Answer {
+                    batch,
+                    status,
+                    bytes,
+                }) => {
+                    let flight = self.flights.lock().remove(&batch);
+                    if let Some(flight) = flight {
+                        self.land(&flight, status, &bytes);
+                        let _ = self.free.0.send(flight.lane);
+                    }
+                }
+                Some(Event::Stop) => {
+                    self.cluster.bridge.cancel(self.id);
+                    deadline = Instant::now().checked_add(END);
+                }
+                Some(Event::Dead(why)) => self.give_up(&why),
+                None => {
+                    self.give_up("it did not end the tasks of a call that was stopped");
+                    deadline = None;
+                }
+            }
+        }
+    }
+
+    /// No answer will come any more.
+    fn give_up(&self, why: &str) {
+        let error = self.cluster.bridge.error(why);
+        let message = error.to_string();
+        self.error.lock().get_or_insert(error);
+        let flights = std::mem::take(&mut *self.flights.lock());
+        for flight in flights.into_values() {
+            self.lose(&flight, &message);
+            let _ = self.free.0.send(flight.lane);
+        }
+    }
+
+    /// The cluster has lost these tasks.
+    pub(super) fn lose(&self, flight: &Flight, message: &str) {
+        for index in flight.first..flight.first + flight.tasks {
+            if self.work.stopped() {
+                return;
+            }
+            let message = message.to_owned();
+            let error = TaskError::new(index, 1, Failure::Lost { message });
+            self.work.fail(error);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+"""Dask, as the bridge needs it. Only text and `eval` go to its workers, never functions or plugins by value: a
+value pickled by another version of Python can end a worker, and the scheduler sends it to the next one."""
+
+import asyncio
+import hashlib
+import os
+import sys
+import uuid
+
+# Gets the runtime, or makes it of its text. Workers evaluate this for each batch and each order.
+STUB = """(lambda modules: (modules.get(name) or (lambda module: (
+    exec(compile(text, 'runtime.py', 'exec'), module.__dict__), modules.setdefault(name, module))[1])(
+        type(modules['sys'])(name))))(__import__('sys').modules)"""
+# Where nothing may run twice, who begins with a batch says so at the scheduler, if nobody has before.
+MAY = """(not once or (lambda client: client.get_metadata([session, str(batch)], default=None) is None and (
+    client.set_metadata([session, str(batch)], 1), True)[1])(__import__('distributed').get_client()))"""
+RUN = f"""not {MAY} or (lambda runtime, worker: runtime.run(session, digest, __import__('os').path.join(
+    worker.local_directory, filename), worker.local_directory, worker.state.nthreads, batch, payload))(
+        {STUB}, __import__('distributed').get_worker())"""
+ORDER = f"getattr({STUB}, order)(session, *arguments)"
+# What the plugin put there.
+CLEAN = f"""(ORDER, [__import__('os').path.exists(path) and __import__('os').remove(path) for path in [
+    __import__('os').path.join(worker.local_directory, filename)
+    for worker in __import__('distributed.worker').worker._global_workers]], None)[2]""".replace("ORDER", ORDER)
+
+
+class Engine:
+    def __init__(self, options, runtime, tell_slots, lost):
+        self.address = options["address"]
+        self.local = int(options.get("local", 0))
+        self.timeout = float(options.get("connect_timeout", 10))
+        self.tell_slots = tell_slots
+        self.lost = lost
+        self.session = uuid.uuid4().hex
+        name = "parallel_runtime_" + hashlib.sha256(runtime.encode()).hexdigest()[:16]
+        self.names = {"name": name, "text": runtime, "session": self.session}
+        self.client = self.cluster = self.digest = None
+        self.futures = {}
+        self.plugin = f"parallel-{self.session}"
+
+    async def connect(self):
+        try:
+            import distributed
+        except ImportError as error:
+            raise Fatal(
+                f"{sys.executable} has no Dask ({error}): install it with `{sys.executable} -m pip install "
+                f"distributed`, in the version of the cluster, or name another Python in PARALLEL_PYTHON"
+            ) from None
+        self.distributed = distributed
+        try:
+            if self.local:
+                self.cluster = await distributed.LocalCluster(
+                    n_workers=self.local, threads_per_worker=1, processes=True, memory_limit=0,
+                    dashboard_address=None, host="127.0.0.1", asynchronous=True)
+            self.client = await distributed.Client(
+                self.cluster or self.address, asynchronous=True, timeout=self.timeout, set_as_default=False)
+        except (OSError, ValueError, asyncio.TimeoutError) as error:
+            raise Fatal(
+                f"{error or type(error).__name__}. Is its scheduler at this address, and of version "
+                f"{distributed.__version__}, as the client here is?"
+            ) from None
+        versions = await self.check_versions()
+        self.client.subscribe_topic("all", self.news)
+        asyncio.ensure_future(self.watch())
+        return await self.slots(), versions
+
+    async def check_versions(self):
+        ours = self.distributed.__version__
+        versions = await self.client.get_versions(check=False)
+        there = {"the scheduler": versions["scheduler"], **(versions["workers"] or {})}
+        for where, what in there.items():
+            theirs = (what or {}).get("packages", {}).get("distributed")
+            if theirs != ours:
+                raise Fatal(
+                    f"{where} has version {theirs} of `distributed`, and {sys.executable} here has {ours}: make them "
+                    f"the same with `{sys.executable} -m pip install distributed=={theirs}`"
+                )
+        return f"distributed {ours}"
+
+    async def slots(self):
+        info = await self.client.scheduler.identity(n_workers=-1)
+        return sum(worker["nthreads"] for worker in info["workers"].values())
+
+    def news(self, event):
+        """A worker has come or gone, perhaps."""
+        if isinstance(event, tuple):
+            event = event[1]
+        if isinstance(event, dict) and event.get("action") in ("add-worker", "remove-worker"):
+            asyncio.ensure_future(self.recount())
+
+    async def recount(self):
+        try:
+            self.tell_slots(await self.slots())
+        except (OSError, AttributeError):
+            pass
+
+    async def watch(self):
+        """Tells when the scheduler is gone: the client would wait for it to come back."""
+        security = self.client.security.get_connection_args("client")
+        try:
+            comm = await self.distributed.comm.connect(self.client.scheduler.address, **security)
+            # Nothing is sent on it.
+            await comm.read()
+        except OSError:
+            pass
+        self.lost("its scheduler is gone")
+
+    async def ship(self, executable, digest):
+        self.digest = digest
+        self.filename = f"{self.plugin}-{digest[:16]}"
+        # By reference: the class is Dask's own.
+        plugin = self.distributed.diagnostics.plugin.UploadFile(os.devnull, load=False)
+        plugin.filename, plugin.data = self.filename, executable
+        await self.client.register_plugin(plugin, name=self.plugin)
+
+    async def run(self, batch, payload, once):
+        names = dict(self.names, digest=self.digest, filename=self.filename, batch=batch, payload=payload,
+                     once=once)
+        future = self.client.submit(
+            eval, RUN, names, key=f"{self.plugin}-{batch}-{uuid.uuid4().hex[:8]}", pure=False)
+        self.futures[batch] = future
+        try:
+            answer = await future
+        except self.distributed.scheduler.KilledWorker as error:
+            raise Lost(str(error)) from None
+        except self.distributed.client.FutureCancelledError as error:
+            raise Lost(str(error)) from None
+        finally:
+            self.futures.pop(batch, None)
+            future.release()
+        if answer is True:
+            raise Lost("a worker of the cluster that had it is gone, and nothing shall run twice")
+        if not answer:
+            raise asyncio.CancelledError
+        return answer
+
+    async def order(self, order, *arguments, text=ORDER):
+        """Has each worker do something."""
+        names = dict(self.names, order=order, arguments=arguments, filename=getattr(self, "filename", ""))
+        return await self.client.run(eval, text, names, on_error="ignore")
+
+    async def cancel(self, batches):
+        answers = await self.order("cancel", batches)
+        running = {batch for answer in answers.values() for batch in answer or ()}
+        futures = [self.futures[batch] for batch in batches if batch in self.futures and batch not in running]
+        if futures:
+            await self.client.cancel(futures, force=True)
+        return running
+
+    async def kill(self, batches):
+        await self.order("kill", batches)
+
+    async def renew(self):
+        await self.order("touch")
+
+    async def close(self):
+        try:
+            if self.digest:
+                await self.client.unregister_worker_plugin(self.plugin)
+                await self.order("forget", text=CLEAN)
+                await self.client.set_metadata([self.session], None)
+        finally:
+            if self.client:
+                await self.client.close()
+            if self.cluster:
+                await self.cluster.close()

@@ -1,0 +1,122 @@
+//! Clusters of other makers: Dask, Ray. They schedule; order, bounds, batches and outcomes stay ours.
+//!
+//! ```text
+//!  program ──frames──► bridge.py ──the engine's client──► scheduler ──► node
+//!   Call, Work         (one process, ours, embedded)                     runtime.py (text)
+//!                                                                          └─ slot: the program's own executable
+//!                                                                               └─ worker process
+//! ```
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`dask`], [`ray`] | the engines, as their users see them |
+//! | [`setup`] | what a user sets for the worker processes there |
+//! | [`call`], [`landing`] | one call: sends batches, takes in what came of them |
+//! | [`batch`] | a batch and its answer, as bytes |
+//! | [`bridge`], `bridge.py`, `dask_engine.py`, `ray_engine.py` | the process that speaks with the engine |
+//! | [`routes`] | who is told what comes from it |
+//! | [`frames`] | messages to and from it |
+//! | [`same_code`] | whether another executable will do as well |
+//! | `runtime.py` | what runs on the nodes: keeps slots |
+//! | [`slot`], [`assigned`] | one slot there: runs batches in a worker process |
+//! | [`copy`] | the executable there, until nobody uses it |
+
+mod assigned;
+mod batch;
+mod bridge;
+mod call;
+mod copy;
+mod dask;
+mod frames;
+mod landing;
+mod options;
+mod ray;
+mod routes;
+mod same_code;
+mod setup;
+mod slot;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::bridge::{Bridge, Target};
+use self::call::Call;
+pub use self::dask::Dask;
+pub use self::ray::Ray;
+use self::setup::Setup;
+pub(in crate::backend) use self::slot::{MARK, main};
+use super::processes::check_start;
+use crate::delayed::Portable;
+use crate::error::BackendError;
+use crate::wire::EntryPoint;
+use crate::work::Work;
+
+/// How long a batch shall last: an engine takes milliseconds for each.
+const BATCH_TIME: Duration = Duration::from_millis(400);
+
+/// A cluster that can be used, whatever its engine. Clones share the connection.
+#[derive(Clone, Debug)]
+struct Cluster {
+    bridge: Arc<Bridge>,
+    setup: Setup,
+    /// What slots run, if it is not this executable as it is here.
+    executable: Option<PathBuf>,
+    /// Why what was set cannot be.
+    refused: Option<String>,
+}
+
+impl Cluster {
+    fn connect(target: Target) -> Result<Self, BackendError> {
+        check_start()?;
+        Ok(Self {
+            bridge: Arc::new(Bridge::start(target)?),
+            setup: Setup::default(),
+            executable: None,
+            refused: None,
+        })
+    }
+
+    fn drive<T: Portable>(&self, lanes: usize, work: &Work<'_, T>) -> Result<(), BackendError>
+    where
+        T::Output: Send + 'static,
+    {
+        if let Some(refused) = &self.refused {
+            return Err(BackendError::new(refused.as_str()));
+        }
+        let executable = self.executable.clone().unwrap_or_else(|| {
+            // As the bridge sees it, also if its file has been replaced since.
+            format!("/proc/{}/exe", std::process::id()).into()
+        });
+        self.bridge.ship(&executable);
+        Call::run(self, work.lanes_needed(lanes), work)
+    }
+
+    fn slots(&self) -> usize {
+        self.bridge.slots()
+    }
+}
+
+impl Cluster {
+    fn begin_with(&mut self, entry: EntryPoint) {
+        self.setup.initializer = Setup::name(entry);
+        if self.setup.initializer.is_none() {
+            let refused = "the initializer is not part of the executable but of a shared library, where a worker \
+                           cannot find it: compile it into the program";
+            self.refused = Some(refused.to_owned());
+        }
+    }
+
+    fn ship_instead(&mut self, executable: PathBuf) {
+        // The first that is wrong is told.
+        if let Err(error) = same_code::check(&executable) {
+            self.refused.get_or_insert(error.to_string());
+        }
+        self.executable = Some(executable);
+    }
+}
+
+/// A number of workers, at least one.
+fn python_number(workers: usize) -> String {
+    workers.max(1).to_string()
+}

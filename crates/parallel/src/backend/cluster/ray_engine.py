@@ -1,0 +1,303 @@
+"""Ray, as the bridge needs it. Each batch is a Ray task, so it runs in one of Ray's own worker processes, which
+has one slot. Ray repeats nothing by itself: what it loses the bridge submits again."""
+
+import asyncio
+import functools
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+import uuid
+
+# Of Ray's client, read when it is imported. So long it tries to reach a head that is there and does not answer,
+# and to come back to one that it has lost; the head keeps what runs for a lost client for as long.
+CLIENT = {
+    "RAY_CLIENT_INITIAL_CONNECTION_TIMEOUT_S": "2",
+    "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S": "8",
+    "RAY_CLIENT_RECONNECT_GRACE_PERIOD": "10",
+    # Of its core: it tries that often, a second apart, to reach a head that is there.
+    "RAY_NUM_REDIS_GET_RETRIES": "5",
+    # When it has lost its head for so long, it ends the process that it is in.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "20",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+}
+# A head that does not say within so many seconds what there is has gone.
+PATIENCE = 20.0
+# A head starts a process for each client, which now and then fails.
+TRIES = 4
+
+
+def runner(name, text):
+    """The function that Ray's workers run. It travels by value, and nothing of this module with it."""
+
+    def run(executable, session, digest, batch, payload):
+        import select
+        import signal
+        import socket
+        import sys
+        import tempfile
+        import threading
+        import types
+
+        import ray
+
+        runtime = sys.modules.get(name)
+        if not runtime:
+            runtime = types.ModuleType(name)
+            exec(compile(text, "runtime.py", "exec"), runtime.__dict__)
+            # Ray itself ends its workers when their program is gone.
+            runtime.LEASE = 1e9
+            here = ray.get_runtime_context().get_node_id()
+            runtime.slots = sum(
+                int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["NodeID"] == here)
+            sys.modules[name] = runtime
+
+        def fetch():
+            return ray.get(executable[0])
+
+        outcome = []
+        heard, told = socket.socketpair()
+        heard.setblocking(False)
+        told.setblocking(False)
+
+        def work():
+            try:
+                folder = tempfile.gettempdir()
+                outcome.append(runtime.run(session, digest, fetch, folder, max(runtime.slots, 1), batch, payload))
+            except BaseException as error:
+                outcome.append(error)
+            told.send(b"\0")
+
+        # `ray.cancel` tells the main thread by what would be Ctrl-C, which comes through this socket.
+        before = signal.signal(signal.SIGINT, lambda *_: None)
+        descriptor = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+        try:
+            threading.Thread(target=work, name="parallel-batch", daemon=True).start()
+            while select.select([heard], [], []) and b"\0" not in heard.recv(64):
+                runtime.cancel(session, [batch])
+        finally:
+            signal.set_wakeup_fd(descriptor)
+            signal.signal(signal.SIGINT, before)
+            heard.close()
+            told.close()
+        if isinstance(outcome[0], BaseException):
+            raise outcome[0]
+        return outcome[0]
+
+    return run
+
+
+class Engine:
+    def __init__(self, options, runtime, tell_slots, lost):
+        self.address = options["address"]
+        self.local = int(options.get("local", 0))
+        self.timeout = float(options.get("connect_timeout", 10))
+        self.tell_slots = tell_slots
+        self.lost = lost
+        self.loop = asyncio.get_running_loop()
+        self.session = uuid.uuid4().hex
+        self.function = runner(f"parallel_runtime_{self.session}", runtime)
+        self.folder = self.task = self.executable = self.digest = None
+        self.refs = {}
+
+    def aside(self, function, *arguments, **named):
+        """Calls what may take its time, in a thread."""
+        return self.loop.run_in_executor(None, functools.partial(function, *arguments, **named))
+
+    async def connect(self):
+        if not self.local:
+            await self.check_address()
+        for name, value in CLIENT.items():
+            os.environ.setdefault(name, value)
+        try:
+            self.ray = await self.aside(__import__, "ray")
+            if self.address.startswith("ray://"):
+                import grpc  # Part of `ray[client]` only.
+        except ImportError as error:
+            raise Fatal(
+                f"{sys.executable} has no Ray ({error}): install it with `{sys.executable} -m pip install "
+                f"'ray[client]'`, in the version of the cluster, or name another Python in PARALLEL_PYTHON"
+            ) from None
+        await self.init()
+        # None of Ray's own repetitions: the bridge counts them.
+        self.task = self.ray.remote(self.function).options(
+            max_retries=0, num_cpus=1, name="parallel", runtime_env=None)
+        return await self.slots(), f"ray {self.ray.__version__}"
+
+    async def check_address(self):
+        """Finds out what Ray says late, or by ending this process."""
+        _, is_client, place = self.address.rpartition("://")
+        host, _, port = place.partition("/")[0].rpartition(":")
+        if not host or not port.isdigit():
+            raise Fatal("an address is ray://HOST:10001, or HOST:6379 on a node of the cluster")
+        try:
+            opening = asyncio.open_connection(host.strip("[]"), int(port))
+            _, writer = await asyncio.wait_for(opening, self.timeout)
+            writer.close()
+        except (OSError, asyncio.TimeoutError) as error:
+            raise Fatal(
+                f"nobody answers there ({error or 'within %g s' % self.timeout}). Is the head running, and is it the "
+                f"port of `ray start --ray-client-server-port`, 10001 unless said otherwise?"
+            ) from None
+        if not is_client and port not in ports_of_nodes_here():
+            raise Fatal(
+                f"no node of this cluster runs on this machine, and only from there it can be reached by {place}. "
+                f"From elsewhere it is ray://{host}:10001"
+            )
+
+    async def init(self):
+        refused = self.loop.create_future()
+        listen_to_client(lambda why: self.loop.call_soon_threadsafe(
+            lambda: refused.done() or refused.set_exception(Fatal(why))))
+        quiet = dict(log_to_driver=False, logging_level=logging.ERROR)
+        if self.local:
+            self.folder = tempfile.mkdtemp(prefix="parallel-ray-")
+            how = dict(quiet, num_cpus=self.local, include_dashboard=False, _temp_dir=self.folder,
+                       _node_ip_address="127.0.0.1")
+        else:
+            how = dict(quiet, address=self.address)
+        for again in range(TRIES):
+            ready = self.aside(self.ray.init, **how)
+            await asyncio.wait([ready, refused], return_when=asyncio.FIRST_COMPLETED)
+            if refused.done():
+                raise refused.exception()
+            try:
+                return ready.result()
+            except Exception as error:
+                why = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+                if "Starting Ray client server failed" in why and again < TRIES - 1:
+                    continue
+                raise Fatal(advice(why) or f"{type(error).__name__}: {error}") from None
+
+    async def slots(self):
+        resources = await self.aside(self.ray.cluster_resources)
+        return int(resources.get("CPU", 0))
+
+    async def recount(self):
+        self.tell_slots(await self.slots())
+
+    async def ship(self, executable, digest):
+        self.executable = await self.aside(self.ray.put, executable)
+        self.digest = digest
+
+    async def run(self, batch, payload, _once):
+        # Ray runs nothing twice by itself, whatever is asked for. In a list it stays a reference: a worker
+        # fetches it only if it has it not.
+        self.refs[batch] = ref = self.task.remote([self.executable], self.session, self.digest, batch, payload)
+        done = self.loop.create_future()
+
+        def tell(future):
+            outcome = future.exception() or future.result()
+            self.loop.call_soon_threadsafe(lambda: done.done() or done.set_result(outcome))
+
+        # Not `wrap_future`: Ray does not expect that somebody cancels its futures.
+        ref.future().add_done_callback(tell)
+        try:
+            outcome = await done
+        finally:
+            del self.refs[batch]
+        if isinstance(outcome, BaseException):
+            raise self.meant_by(outcome)
+        if not outcome:
+            raise asyncio.CancelledError
+        return outcome
+
+    def meant_by(self, error):
+        known = self.ray.exceptions
+        if isinstance(error, known.RayTaskError):
+            return error.cause if isinstance(error.cause, Exception) else Lost(str(error.cause))
+        if isinstance(error, known.TaskCancelledError):
+            return asyncio.CancelledError()
+        if isinstance(error, known.RayError):
+            asyncio.ensure_future(self.recount())
+            first = str(error).strip().partition("\n")[0]
+            return ChildProcessError(f"Ray lost it: {type(error).__name__}: {first}")
+        if isinstance(error, ConnectionError):
+            self.lost(f"the connection to its head is gone: {error}")
+            return Lost("its head is gone")
+        return error
+
+    async def cancel(self, batches):
+        await self.end(batches, force=False)
+        # Those that wait are told at once that they were cancelled, and those that run end soon.
+        return set(batches)
+
+    async def kill(self, batches):
+        await self.end(batches, force=True)
+
+    async def end(self, batches, force):
+        refs = [self.refs[batch] for batch in batches if batch in self.refs]
+        await self.aside(lambda: [self.ray.cancel(ref, force=force) for ref in refs])
+
+    async def renew(self):
+        try:
+            await asyncio.wait_for(self.recount(), PATIENCE)
+        except asyncio.TimeoutError:
+            self.lost(f"its head has said nothing for {PATIENCE:g} s")
+        except ConnectionError as error:
+            self.lost(f"the connection to its head is gone: {error}")
+
+    async def close(self):
+        try:
+            if self.task:
+                await self.aside(self.ray.shutdown)
+        finally:
+            if self.folder:
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def ports_of_nodes_here():
+    """The ports of the heads to which nodes on this machine belong."""
+    ports = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                arguments = file.read().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if os.path.basename(arguments[0]) == "raylet":
+            ports.update(
+                word.rpartition(":")[2] for word in arguments if word.startswith(("--gcs-address=", "--gcs_address=")))
+    return ports
+
+
+def listen_to_client(refused):
+    """Hears why a head refuses this client, of which Ray tells its debug log alone, and tries on."""
+
+    class Ear(logging.Handler):
+        def emit(self, record):
+            message = record.getMessage()
+            why = advice(message)
+            if why:
+                refused(why)
+            elif record.levelno >= logging.WARNING:
+                print(message, file=sys.stderr)
+
+    logger = logging.getLogger("ray.util.client.worker")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    logger.addHandler(Ear())
+
+
+def advice(why):
+    """What to do, if it is known."""
+    if any(word in why for word in ("InvalidAuthToken", "missing authentication token", "AuthenticationError")):
+        return (
+            "its head refused the token, or the lack of one (InvalidAuthToken). Set RAY_AUTH_MODE=token, and the "
+            "cluster's token in RAY_AUTH_TOKEN, in the file that RAY_AUTH_TOKEN_PATH names or in ~/.ray/auth_token"
+        )
+    if "Version mismatch" in why:
+        _, _, lines = why.partition("Version mismatch:")
+        ray, python = [
+            [line.partition(":")[2].strip() for line in lines.splitlines() if line.strip().startswith(f"{name}:")]
+            for name in ("Ray", "Python")
+        ]
+        if len(ray) > 1 and len(python) > 1:
+            return (
+                f"it has Ray {ray[0]} on Python {python[0]}, and {sys.executable} here is Python {python[1]} with Ray "
+                f"{ray[1]}. They must be the same: use a Python {python[0]}, by PARALLEL_PYTHON, and "
+                f"`-m pip install 'ray[client]=={ray[0]}'`"
+            )
+    return None

@@ -1,0 +1,198 @@
+//! The node's side: one process of the user's own executable for each slot, which runs batches in a worker
+//! process of its own.
+//!
+//! ```text
+//!   runtime.py ──batches──► slot ──ring──► worker process
+//!              ◄─answers───      ◄─ring───
+//! ```
+//!
+//! It drives [`Processes`](crate::Processes) with one lane. So what is promised there holds on a cluster,
+//! by the same code: a crash costs the task that crashed, the rest of its batch goes on in a fresh worker
+//! process. It never decodes an argument or a result. When its input ends, whoever started it is gone, and
+//! it ends with all that it started.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use parking_lot::Mutex;
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Signal, kill_current_process_group};
+
+use super::assigned::Assigned;
+use super::batch::{self, Report, Terms};
+use super::copy;
+use super::frames::{self, Kind, VERSION};
+use super::setup::Setup;
+use crate::backend::{Backend, Processes};
+use crate::cancel::CancelToken;
+use crate::context::Context;
+use crate::current;
+use crate::work::Work;
+
+/// The environment variable that makes this executable a slot: its number on the node, and how many there
+/// are; or [`PROBE`], or what [`copy`] has.
+pub(in crate::backend) const MARK: &str = "PARALLEL_SLOT";
+
+/// Asks only whether this executable can be a slot here.
+const PROBE: &str = "probe";
+
+/// A batch that was received.
+struct Received {
+    id: u64,
+    bytes: Vec<u8>,
+    cancel: CancelToken,
+}
+
+/// The batch that was received last: there is one at a time.
+type Latest = Mutex<Option<(u64, CancelToken)>>;
+
+/// Runs batches until there will be none. Never returns.
+pub(in crate::backend) fn main(mark: &str) -> ! {
+    if let Some(removed) = copy::main(mark) {
+        std::process::exit(removed.map_or(1, |()| 0));
+    }
+    if mark == PROBE {
+        println!("parallel {VERSION}");
+        std::process::exit(0);
+    }
+    let code = match serve(mark) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!(
+                "this process was started as a slot of a cluster ({MARK} is set) and cannot go on: \
+                 {error}. If you set {MARK} yourself, unset it"
+            );
+            2
+        }
+    };
+    std::process::exit(code)
+}
+
+fn serve(mark: &str) -> io::Result<()> {
+    let place = mark.split_once('/').and_then(|(number, of)| {
+        let (number, of) = (number.parse().ok()?, of.parse::<usize>().ok()?);
+        Some((number, of.max(1)))
+    });
+    let (number, slots) = place.ok_or_else(|| io::Error::other("no number"))?;
+    let (input, mut output) = take_over()?;
+    let latest = Arc::new(Latest::default());
+    let (batches, received) = unbounded();
+    let reader = {
+        let latest = Arc::clone(&latest);
+        move || read(input, &latest, &batches)
+    };
+    std::thread::Builder::new()
+        .name("parallel-slot".to_owned())
+        .spawn(reader)?;
+    let here = Slot {
+        number,
+        slots,
+        warm: None,
+    };
+    here.answer_all(&received, &mut output)
+}
+
+/// Takes over standard input and output, which are empty and standard error from then on: what tasks print
+/// must not get among the answers.
+fn take_over() -> io::Result<(File, File)> {
+    let [stdin, stdout] = [rustix::stdio::stdin(), rustix::stdio::stdout()];
+    let input: OwnedFd = rustix::io::fcntl_dupfd_cloexec(stdin, 3)?;
+    let output: OwnedFd = rustix::io::fcntl_dupfd_cloexec(stdout, 3)?;
+    let empty = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(empty)?;
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
+    Ok((input.into(), output.into()))
+}
+
+/// Receives batches, and hears while one runs that nobody wants it any more.
+fn read(mut input: File, latest: &Latest, batches: &Sender<Received>) {
+    while let Ok(Some(frame)) = frames::read(&mut input) {
+        match frame.kind {
+            Kind::Submit => {
+                let cancel = CancelToken::new();
+                *latest.lock() = Some((frame.word, cancel.clone()));
+                let received = Received {
+                    id: frame.word,
+                    bytes: frame.payload,
+                    cancel,
+                };
+                if batches.send(received).is_err() {
+                    break;
+                }
+            }
+            Kind::Cancel => {
+                let token = latest.lock().clone();
+                if let Some((id, token)) = token
+                    && id == frame.word
+                {
+                    token.cancel();
+                }
+            }
+            _ => break,
+        }
+    }
+    // Worker processes see by their lifelines that this one is gone.
+    let _ = kill_current_process_group(Signal::KILL);
+    std::process::abort();
+}
+
+/// What stays between batches.
+struct Slot {
+    number: usize,
+    /// How many there are on this node.
+    slots: usize,
+    /// Worker processes, and what they were set up with.
+    warm: Option<(Setup, Processes)>,
+}
+
+impl Slot {
+    fn answer_all(mut self, received: &Receiver<Received>, output: &mut File) -> io::Result<()> {
+        for Received { id, bytes, cancel } in received {
+            let answer = self.run(bytes, cancel).unwrap_or_else(|error| {
+                batch::begin(&Report {
+                    host: current::host().to_owned(),
+                    error: Some(error),
+                    ..Report::default()
+                })
+            });
+            frames::write(output, Kind::Answer, id, &[&answer])?;
+        }
+        Ok(())
+    }
+
+    /// What came of a batch; or why it could not be run.
+    fn run(&mut self, bytes: Vec<u8>, cancel: CancelToken) -> Result<Vec<u8>, String> {
+        let (terms, mut inbox) = batch::open::<Terms>(&bytes)
+            .map_err(|_| "the batch makes no sense: is it another build's?")?;
+        drop(bytes);
+        let assigned = Assigned::new(&terms, &mut inbox, self.number)?;
+        drop(inbox);
+        // Slots of a node share its CPUs, as far as the call uses them.
+        let jobs = usize::try_from(terms.jobs).unwrap_or(usize::MAX);
+        let context = Context::shared_by(self.slots.min(jobs).max(1));
+        let processes = self.processes(terms.setup)?;
+        let work = Work::behind(
+            assigned.origin(),
+            assigned.on_failure(),
+            Some(cancel.clone()),
+        );
+        let driven = context.enter(|| processes.drive(1, &work));
+        let cancelled = work.cancelled() && !cancel.is_cancelled();
+        drop(work);
+        Ok(assigned.into_answer(driven, cancelled))
+    }
+
+    fn processes(&mut self, setup: Setup) -> Result<&Processes, String> {
+        let warm = match self.warm.take() {
+            Some(warm) if warm.0 == setup => warm,
+            _ => {
+                let processes = setup.processes().map_err(|error| error.to_string())?;
+                (setup, processes)
+            }
+        };
+        Ok(&self.warm.insert(warm).1)
+    }
+}

@@ -1,0 +1,206 @@
+//! What is killed, and what the user sees of it: the same on each engine.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use parallel::{Error, Failure, Outcome, Parallel, delayed};
+
+use super::{Here, address, here};
+use crate::home::{Home, call_home, gone, kill};
+use crate::tools::with_deadline;
+
+/// Has so many tasks call home, each from a batch of its own, while `meanwhile` sees to them.
+pub fn outcomes(
+    cluster: &Here,
+    tasks: u64,
+    meanwhile: impl FnOnce(&Home),
+) -> Result<Vec<Outcome<u64>>, Error> {
+    let home = Home::new();
+    let parallel = Parallel::new(2).backend(cluster.clone()).batch_size(1);
+    let all = || {
+        thread::scope(|scope| {
+            let path = home.path();
+            let call = scope.spawn(move || {
+                parallel.outcomes((0..tasks).map(|i| delayed(call_home, (path.clone(), i))))
+            });
+            meanwhile(&home);
+            call.join().unwrap()
+        })
+    };
+    with_deadline(all)
+}
+
+pub fn good(outcomes: Result<Vec<Outcome<u64>>, Error>, tasks: u64) {
+    let outcomes: Vec<_> = outcomes.unwrap().into_iter().map(Result::unwrap).collect();
+    assert_eq!(outcomes, (0..tasks).collect::<Vec<_>>());
+}
+
+/// The process of the Python that speaks with the cluster.
+fn bridge_of(cluster: &Here) -> i32 {
+    let told = format!("{cluster:?}");
+    let (_, pid) = told.split_once("pid: ").unwrap();
+    pid.split(',').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_killed_worker_costs_its_task() {
+    let outcomes = outcomes(&here(), 4, |home| {
+        for _ in 0..4 {
+            let caller = home.next();
+            if caller.index == 1 {
+                kill(caller.worker);
+            } else {
+                caller.answer();
+            }
+        }
+    });
+    for (i, outcome) in outcomes.unwrap().into_iter().enumerate() {
+        match outcome {
+            Ok(value) => assert!(value == i as u64 && i != 1),
+            Err(error) => {
+                let failure = error.failure();
+                let killed = matches!(
+                    failure,
+                    Failure::Died {
+                        signal: Some(9),
+                        ..
+                    }
+                );
+                assert!(killed && error.index() == 1, "{error}");
+                assert!(error.host().is_some(), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_killed_slot_costs_nothing() {
+    let all = outcomes(&here(), 3, |home| {
+        let first = home.next();
+        kill(first.slot);
+        first.wait_until_gone();
+        (0..3).for_each(|_| home.next().answer());
+    });
+    good(all, 3);
+}
+
+#[test]
+fn a_killed_process_of_the_engine_costs_nothing() {
+    let all = outcomes(&here(), 3, |home| {
+        let first = home.next();
+        kill(first.engine);
+        first.wait_until_gone();
+        (0..3).for_each(|_| home.next().answer());
+    });
+    good(all, 3);
+}
+
+#[test]
+fn with_retries_0_what_is_lost_is_told() {
+    let cluster = here().retries(0);
+    let all = outcomes(&cluster, 3, |home| {
+        let first = home.next();
+        assert!(first.index < 2);
+        kill(first.engine);
+        first.wait_until_gone();
+        (0..2).for_each(|_| home.next().answer());
+    });
+    let lost: Vec<_> = all.unwrap().into_iter().filter_map(Result::err).collect();
+    assert_eq!(lost.len(), 1, "{lost:?}");
+    assert!(
+        matches!(lost[0].failure(), Failure::Lost { .. }),
+        "{}",
+        lost[0]
+    );
+    assert!(lost[0].to_string().contains(&address()), "{}", lost[0]);
+}
+
+#[test]
+fn a_killed_bridge_fails_what_is_pending() {
+    let cluster = Here::connect(address()).unwrap();
+    let mut callers = Vec::new();
+    let all = outcomes(&cluster, 3, |home| {
+        callers.extend([home.next(), home.next()]);
+        kill(bridge_of(&cluster));
+    });
+    told(
+        all,
+        &["its bridge, a Python process, has ended", &address()],
+    );
+    callers
+        .into_iter()
+        .for_each(crate::home::Caller::wait_until_gone);
+    let again = Parallel::new(1).backend(cluster).map(|i: u64| i, 0..1);
+    assert!(again.unwrap_err().to_string().contains("its bridge"));
+}
+
+/// Tells the program of the next test where the cluster is.
+const PROGRAM: &str = "PARALLEL_TEST_PROGRAM";
+
+/// The program of the next test.
+#[test]
+#[ignore = "it is a program that another test kills"]
+fn program() {
+    let cluster = Here::connect(std::env::var(PROGRAM).unwrap()).unwrap();
+    println!("process={}", bridge_of(&cluster));
+    let all = outcomes(&cluster, 3, |home| {
+        println!("home={}", home.path().display());
+        let callers = [home.next(), home.next()];
+        for caller in &callers {
+            println!("process={}", caller.worker);
+            println!("process={}", caller.slot);
+        }
+        println!("waits");
+        thread::park();
+    });
+    drop(all);
+}
+
+#[test]
+fn a_killed_program_leaves_nothing() {
+    with_deadline(|| leave_nothing(&address()));
+}
+
+fn leave_nothing(address: &str) {
+    // The name of this test, as it is asked for: without that of the executable.
+    let (_, module) = module_path!().split_once("::").unwrap();
+    let mut program = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("{module}::program")])
+        .args(["--ignored", "--nocapture"])
+        .env(PROGRAM, address)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut processes = Vec::new();
+    let mut home = None;
+    for line in BufReader::new(program.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        match line.split_once('=') {
+            Some(("process", pid)) => processes.push(pid.parse().unwrap()),
+            Some(("home", path)) => home = Some(std::path::PathBuf::from(path)),
+            _ if line == "waits" => break,
+            _ => {}
+        }
+    }
+    assert_eq!(processes.len(), 5);
+    program.kill().unwrap();
+    program.wait().unwrap();
+    processes.into_iter().for_each(gone);
+    // That it could not remove itself.
+    std::fs::remove_dir_all(home.unwrap().parent().unwrap()).unwrap();
+}
+
+/// All tasks that were pending have failed, and say why.
+pub fn told(all: Result<Vec<Outcome<u64>>, Error>, words: &[&str]) {
+    let all = match all {
+        Ok(outcomes) => outcomes
+            .into_iter()
+            .map(|outcome| outcome.unwrap_err().to_string())
+            .collect(),
+        Err(error) => vec![error.to_string()],
+    };
+    for error in all {
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    }
+}
