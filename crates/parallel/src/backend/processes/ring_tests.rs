@@ -53,6 +53,14 @@ pub(in crate::backend::processes) mod loom {
                 into.push(cell.with(|place| unsafe { *place }));
             }
         }
+
+        #[allow(unsafe_code, reason = "as above")]
+        fn copy_over(&self, offset: usize, into: &mut [u8]) {
+            for (cell, byte) in self.cells[offset..].iter().zip(into) {
+                // SAFETY: as above.
+                *byte = cell.with(|place| unsafe { *place });
+            }
+        }
     }
 
     /// A pipe with bytes in it, as far as a sleeper can tell.
