@@ -21,6 +21,7 @@ pages! {
     streaming: "../../../docs/src/streaming.md",
     processes: "../../../docs/src/processes.md",
     trouble: "../../../docs/src/trouble.md",
+    clusters: "../../../docs/src/clusters.md",
     watching: "../../../docs/src/watching.md",
     report: "../../../docs/src/report.md",
     choosing: "../../../docs/src/choosing.md",

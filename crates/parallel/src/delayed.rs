@@ -95,6 +95,18 @@ where
     /// # Errors
     /// [`Failure::Decode`] if `bytes` are not what the entry point writes.
     fn decode(bytes: &[u8]) -> Result<Self::Output, Failure>;
+
+    /// The argument if it can travel as it is in memory, beside the bytes, which then are none.
+    #[doc(hidden)]
+    fn contents(&self) -> Option<wire::Contents<'_>> {
+        None
+    }
+
+    /// Whether `decode`, called where the result came in, takes one that travelled in that way.
+    #[doc(hidden)]
+    fn takes_contents(&self) -> bool {
+        false
+    }
 }
 
 /// A function and its argument: what [`delayed`] makes.
@@ -151,7 +163,15 @@ where
     }
 
     fn decode(bytes: &[u8]) -> Result<R, Failure> {
-        wire::decode(bytes)
+        wire::receive(bytes)
+    }
+
+    fn contents(&self) -> Option<wire::Contents<'_>> {
+        wire::parcel::contents(&self.arg)
+    }
+
+    fn takes_contents(&self) -> bool {
+        true
     }
 }
 

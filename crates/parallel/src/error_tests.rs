@@ -77,6 +77,26 @@ fn errors_of_calls_say_what_to_do() {
     assert_eq!(Error::from(backend).source().unwrap().to_string(), "no gas");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_happened_elsewhere_says_where() {
+    let elsewhere = |failure| TaskError::new(7, 1, failure).on_host("node3".to_owned());
+    let error = elsewhere(died(Some(11), None));
+    assert_eq!(error.host(), Some("node3"));
+    insta::assert_snapshot!(error, @"task 7 killed its worker process: SIGSEGV, invalid memory access or stack overflow (signal 11) (on node3)");
+    insta::assert_snapshot!(elsewhere(Failure::Died {
+        signal: None,
+        code: Some(3),
+        oom_likely: false,
+        last_words: "no gas".to_owned(),
+    }), @r#"
+    task 7 ended its worker process with exit code 3 (on node3); the last lines on its standard error:
+        no gas
+    "#);
+    let message = "the head is gone".to_owned();
+    insta::assert_snapshot!(TaskError::new(7, 1, Failure::Lost { message }), @"task 7 was lost: the head is gone");
+}
+
 #[test]
 fn what_is_printed_for_developers_tells_all() {
     let error = TaskError::new(7, 2, died(Some(11), None));
@@ -101,6 +121,7 @@ fn what_is_printed_for_developers_tells_all() {
                 limit: 5s,
             },
         ],
+        host: None,
     }
     "#);
     insta::assert_debug_snapshot!(Error::from(error), @r#"
@@ -121,6 +142,7 @@ fn what_is_printed_for_developers_tells_all() {
                     limit: 5s,
                 },
             ],
+            host: None,
         },
     )
     "#);

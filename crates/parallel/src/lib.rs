@@ -21,6 +21,7 @@ mod context;
 mod current;
 mod delayed;
 mod error;
+mod failure;
 #[cfg(all(test, not(loom)))]
 mod fuzz;
 #[cfg(fuzzing)]

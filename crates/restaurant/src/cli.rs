@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 /// The restaurant of the article "Cooking in parallel".
 ///
@@ -52,8 +52,9 @@ pub(crate) struct Evening {
     #[command(flatten)]
     pub(crate) cooks: Cooks,
 
-    /// Where the cooks work
-    #[arg(long, value_enum, default_value_t = Place::Threads)]
+    /// Where the cooks work: sequential, threads, processes; dask or ray for a cluster on this machine,
+    /// dask=tcp://host:8786 or ray=ray://host:10001 for one elsewhere
+    #[arg(long, value_name = "PLACE", default_value = "threads", value_parser = place)]
     pub(crate) backend: Place,
 
     /// How many customers order a random dish; 1 to 10 by chance if not given
@@ -127,14 +128,34 @@ pub(crate) struct Comparison {
 }
 
 /// The backends, as they are called on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// One dish after the other
+    /// One dish after the other.
     Sequential,
-    /// In this process
+    /// In this process.
     Threads,
-    /// Each cook in a process of its own
+    /// Each cook in a process of its own.
     Processes,
+    /// On a cluster of this name.
+    Cluster(String),
+}
+
+fn place(name: &str) -> Result<Place, String> {
+    match name {
+        "sequential" => Ok(Place::Sequential),
+        "threads" => Ok(Place::Threads),
+        "processes" => Ok(Place::Processes),
+        _ => {
+            let is_cluster = ["dask", "ray"].into_iter().any(|engine| {
+                let place = name.strip_prefix(engine);
+                place.is_some_and(|at| at.is_empty() || at.starts_with(['=', ':']))
+            });
+            is_cluster.then(|| Place::Cluster(name.to_owned())).ok_or_else(|| {
+                "there are sequential, threads, processes, dask, dask=tcp://host:8786, ray, ray=ray://host:10001"
+                    .to_owned()
+            })
+        }
+    }
 }
 
 /// A number and a unit.
@@ -162,6 +183,16 @@ mod tests {
     fn the_command_line_is_well_formed() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_cluster_is_a_place() {
+        for name in ["dask", "dask=tcp://kitchen:8786", "ray://kitchen:10001"] {
+            assert_eq!(place(name), Ok(Place::Cluster(name.to_owned())));
+        }
+        for name in ["dusk", "dasks", "rayon", ""] {
+            assert!(place(name).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use parallel::{Error, Parallel, Processes, Sequential, Threads, Trace};
+use parallel::{AnyBackend, Error, Parallel, Processes, Sequential, Threads, Trace};
 use restaurant::fault::Fault;
 use restaurant::kitchen::{Kitchen, prepare_dish};
 use restaurant::menu::Menu;
@@ -48,7 +48,7 @@ pub(crate) fn serve(evening: &Evening) -> Result<ExitCode, Refusal> {
         cooks = cooks.observer(trace.clone());
     }
     let cooks = onlookers.watch(cooks);
-    let service = cook(cooks, evening.backend, &kitchen, orders).map_err(no_cooks)?;
+    let service = cook(cooks, &evening.backend, &kitchen, orders).map_err(no_cooks)?;
     if let Some(Err(error)) = trace.map(|trace| trace.flush()) {
         found(&error);
     }
@@ -93,7 +93,7 @@ fn telling(evening: &Evening) -> Telling {
 /// The same call wherever the cooks work.
 fn cook(
     cooks: Parallel,
-    place: Place,
+    place: &Place,
     kitchen: &Kitchen,
     orders: impl Iterator<Item = Order> + Send,
 ) -> Result<Service, Error> {
@@ -108,6 +108,10 @@ fn cook(
         }
         Place::Processes => {
             let cooks = cooks.backend(Processes::new());
+            Service::run(&cooks, kitchen, prepare_dish, orders)
+        }
+        Place::Cluster(name) => {
+            let cooks = cooks.backend(AnyBackend::named(name)?);
             Service::run(&cooks, kitchen, prepare_dish, orders)
         }
     }
@@ -146,9 +150,11 @@ fn cooks(evening: &Evening) -> String {
     // They have worked, so there is a number of them.
     let jobs = Parallel::new(evening.cooks.number).effective_n_jobs();
     let jobs = jobs.unwrap_or_default();
-    match evening.backend {
+    match &evening.backend {
         Place::Sequential => "1, sequential".to_owned(),
         Place::Threads => format!("{jobs}, on threads"),
         Place::Processes => format!("{jobs}, in processes"),
+        Place::Cluster(name) if evening.cooks.number < 0 => format!("those of {name}"),
+        Place::Cluster(name) => format!("{jobs}, on {name}"),
     }
 }

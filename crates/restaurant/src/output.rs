@@ -157,9 +157,13 @@ struct Tray {
 
 impl Tray {
     fn add(&mut self, lines: &str) {
-        if self.lines.len() + lines.len() <= piece() {
+        if self.lines.len() + lines.len() > piece() {
+            self.write_out();
+        }
+        if lines.len() <= piece() {
             return self.lines.push_str(lines);
         }
+        // No write holds them all, so others may come between.
         for line in lines.split_inclusive('\n') {
             if self.lines.len() + line.len() > piece() {
                 self.write_out();

@@ -79,12 +79,13 @@ fn every_backend_prints_the_same_lines() {
 fn the_lines_of_a_dish_stay_together() {
     for backend in BACKENDS {
         let output = run(
-            &["--customers", "50", "--seed", "7", "--backend", backend],
+            // So many that they are written in many pieces.
+            &["--customers", "3000", "--seed", "7", "--backend", backend],
             "",
             0,
         );
         let mut lines = steps(&output).lines();
-        for _ in 0..50 {
+        for _ in 0..3000 {
             let dish = lines.next().unwrap().strip_prefix("I- Ordered ").unwrap();
             assert_eq!(
                 lines.next().unwrap(),

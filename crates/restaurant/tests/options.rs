@@ -158,7 +158,7 @@ fn wrong_usage_is_told_and_nobody_is_served() {
         (&["--jobs", "1001"], "1001 is not in"),
         (
             &["--backend", "spark"],
-            "[possible values: sequential, threads, processes]",
+            "there are sequential, threads, processes, dask",
         ),
         (&["--customers", "-1"], "unexpected argument '-1'"),
         (

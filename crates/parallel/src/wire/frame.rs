@@ -8,9 +8,7 @@
 //! ```
 //!
 //! What comes in is believed as little as if a stranger had sent it: a frame that does not make sense
-//! is an error, and space is made for bytes that came, not for bytes that were announced.
-
-use std::ops::Range;
+//! is an error. [`Inbox`](super::inbox::Inbox) takes them apart.
 
 /// The bytes before the payload.
 pub(crate) const HEADER: usize = 16;
@@ -36,6 +34,9 @@ pub(crate) enum Kind {
     At = 6,
     /// To the worker, before the tasks of a call: what they inherit. The payload is it, encoded.
     Inherit = 7,
+    /// To either side, before a task or a result that has no payload: a large vector of numbers that it is made
+    /// of, as it is in memory. The word is the width of a number.
+    Parcel = 8,
     /// To the parent: a task's result. For the word see [`answer`].
     Done = 17,
     /// To the parent: a task's failure, encoded. The word as for `Done`.
@@ -50,7 +51,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Task,
         Self::TaskTell,
         Self::TaskLast,
@@ -60,6 +61,7 @@ impl Kind {
         Self::Begin,
         Self::At,
         Self::Inherit,
+        Self::Parcel,
         Self::Begun,
         Self::Unfit,
         Self::Ran,
@@ -129,6 +131,9 @@ pub(crate) fn split_answer(word: u64) -> (u16, u64) {
     (word as u16, word >> 16)
 }
 
+/// In the word of a task: its result may come as a parcel.
+pub(crate) const TAKES_PARCEL: u64 = 1 << 63;
+
 /// What stands before a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -142,7 +147,7 @@ pub(crate) struct Header {
 /// Bytes that are no frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("what came is no frame: it begins with {0:#018x}")]
-pub(crate) struct Garbled(u64);
+pub(crate) struct Garbled(pub(super) u64);
 
 impl Header {
     pub(crate) fn to_bytes(self) -> [u8; HEADER] {
@@ -162,82 +167,18 @@ impl Header {
             u64::from_le_bytes(half)
         });
         let [kind, low, high, ..] = first.to_le_bytes();
-        Ok(Self {
+        let header = Self {
             kind: Kind::from_byte(kind).ok_or(Garbled(first))?,
             generation: u16::from_le_bytes([low, high]),
             payload: usize::try_from(first >> 24).map_err(|_| Garbled(first))?,
             word,
-        })
-    }
-}
-
-/// Bytes that came in, from which frames are taken.
-#[derive(Debug, Default)]
-pub(crate) struct Inbox {
-    bytes: Vec<u8>,
-    /// Where the first frame that was not taken begins.
-    start: usize,
-}
-
-/// An inbox that has room for more than this gives it back once it is empty.
-const KEEP: usize = 1 << 20;
-
-/// Room is made for this much of an announced payload at a time.
-pub(crate) const RESERVE: usize = 1 << 24;
-
-impl Inbox {
-    /// Where new bytes are appended.
-    pub(crate) fn space(&mut self) -> &mut Vec<u8> {
-        if self.start == self.bytes.len() {
-            self.bytes.clear();
-            self.bytes.shrink_to(KEEP);
-            self.start = 0;
-        } else if self.start > 0 {
-            self.bytes.drain(..self.start);
-            self.start = 0;
-        }
-        &mut self.bytes
-    }
-
-    /// The next frame, its payload as a range of [`payload`](Self::payload); `None` if it is not there
-    /// yet as a whole.
-    pub(crate) fn next(&mut self) -> Result<Option<(Header, Range<usize>)>, Garbled> {
-        let rest = &self.bytes[self.start..];
-        let Some(header) = rest.first_chunk::<HEADER>() else {
-            return Ok(None);
         };
-        let header = Header::from_bytes(*header)?;
-        let begin = self.start + HEADER;
-        // No overflow: a payload has less than 2^40 bytes.
-        let end = begin + header.payload;
-        if end > self.bytes.len() {
-            self.make_room(end - self.bytes.len());
-            return Ok(None);
+        let whole_numbers =
+            || matches!(word, 1 | 2 | 4 | 8) && (header.payload as u64).is_multiple_of(word);
+        if header.kind == Kind::Parcel && !whole_numbers() {
+            return Err(Garbled(first));
         }
-        self.start = end;
-        Ok(Some((header, begin..end)))
-    }
-
-    /// For how many bytes room has been made.
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn capacity(&self) -> usize {
-        self.bytes.capacity()
-    }
-
-    /// Makes room for what is missing of a frame, or a part of it: by no more than came already, or
-    /// `RESERVE`. It is exact, since each time a vector is left to itself it doubles what it has, and by
-    /// that what was never sent.
-    fn make_room(&mut self, missing: usize) {
-        let room = missing.min(RESERVE.max(self.bytes.len()));
-        // Not for each piece that comes: the bytes may be moved every time.
-        if self.bytes.capacity() - self.bytes.len() < room / 2 {
-            self.bytes.reserve_exact(room);
-        }
-    }
-
-    /// The payload of the frame that was taken last.
-    pub(crate) fn payload(&self, range: Range<usize>) -> &[u8] {
-        &self.bytes[range]
+        Ok(header)
     }
 }
 
@@ -260,53 +201,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn any_kind() -> impl Strategy<Value = Kind> {
-        prop::sample::select(&Kind::ALL[..])
-    }
-
     proptest! {
-        #[test]
-        fn frames_come_out_as_they_went_in(
-            frames in prop::collection::vec(
-                (any_kind(), any::<u16>(), any::<u64>(), prop::collection::vec(any::<u8>(), 0..50)), 0..20),
-            piece in 1..40usize,
-        ) {
-            let mut stream = Vec::new();
-            let mut begins = vec![0];
-            for (kind, generation, word, payload) in &frames {
-                let header = Header { kind: *kind, generation: *generation, payload: payload.len(), word: *word };
-                stream.extend(header.to_bytes());
-                stream.extend(payload);
-                begins.push(stream.len());
-            }
-            let (mut inbox, mut out) = (Inbox::default(), Vec::new());
-            for bytes in stream.chunks(piece) {
-                inbox.space().extend(bytes);
-                while let Some((header, range)) = inbox.next().unwrap() {
-                    out.push((header.kind, header.generation, header.word, inbox.payload(range).to_vec()));
-                }
-            }
-            prop_assert_eq!(out, frames);
-            for at in 0..=stream.len() {
-                let end = begins.iter().copied().find(|begin| *begin >= at);
-                prop_assert_eq!(Some(frame_end(&stream, at)), end);
-            }
-        }
-
         #[test]
         fn a_place_comes_out_as_it_went_in(index in 0..1usize << INDEX_BITS, attempt in 0..1u32 << ATTEMPT_BITS, all_or_nothing: bool, watched: bool) {
             let at = At { index, attempt, all_or_nothing, watched };
             prop_assert_eq!(At::from_word(at.to_word()), at);
-        }
-
-        #[test]
-        fn nonsense_is_an_error_or_waits_for_more(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let mut inbox = Inbox::default();
-            inbox.space().extend(&bytes);
-            while let Ok(Some((_, range))) = inbox.next() {
-                prop_assert!(inbox.payload(range).len() <= bytes.len());
-            }
-            prop_assert!(inbox.capacity() <= bytes.len() * 2 + RESERVE);
         }
     }
 }

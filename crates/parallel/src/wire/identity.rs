@@ -11,7 +11,8 @@
 
 use std::ptr::NonNull;
 
-use super::value::{Value, decode, encode};
+use super::parcel::{self, Parcel};
+use super::value::{Value, encode, receive};
 use crate::error::Failure;
 
 /// A call by its encoded argument: decodes it, makes the call, appends the encoded result.
@@ -39,8 +40,19 @@ where
 {
     const { assert_captureless::<F>() };
     |argument, result| {
-        let argument: A = decode(argument)?;
-        encode(&out_of_nothing::<F>()(argument), result)
+        let open = parcel::is_open();
+        let argument: A = receive(argument)?;
+        let mut value = out_of_nothing::<F>()(argument);
+        if open {
+            value = match Parcel::pack(value) {
+                Ok(parcel) => {
+                    parcel::leave(parcel);
+                    return Ok(());
+                }
+                Err(value) => value,
+            };
+        }
+        encode(&value, result)
     }
 }
 

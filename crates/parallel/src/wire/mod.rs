@@ -4,9 +4,12 @@
 mod bulk;
 pub(crate) mod frame;
 mod identity;
+pub(crate) mod inbox;
+pub(crate) mod parcel;
 mod strict;
 mod value;
 
 pub use identity::EntryPoint;
 pub(crate) use identity::{Captureless, entry_point, entry_point_of_action};
-pub(crate) use value::{Value, decode, encode};
+pub use parcel::Contents;
+pub(crate) use value::{Value, decode, encode, receive};

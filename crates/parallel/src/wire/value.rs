@@ -4,8 +4,8 @@ use std::any::type_name;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::bulk;
 use super::strict::{self, Checked};
+use super::{bulk, parcel};
 use crate::error::Failure;
 
 /// A value that can travel to another process and back.
@@ -33,6 +33,17 @@ pub(crate) fn encode<V: Serialize + 'static>(value: &V, out: &mut Vec<u8>) -> Re
             None => explain(error),
         },
     })
+}
+
+/// Makes a value of all of `bytes`, or of what lies beside them.
+pub(crate) fn receive<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, Failure> {
+    match parcel::take().filter(|_| bytes.is_empty()) {
+        None => decode(bytes),
+        Some(parcel) => parcel.unpack().ok_or_else(|| Failure::Decode {
+            type_name: type_name::<V>().to_owned(),
+            message: "numbers came that it is not made of".to_owned(),
+        }),
+    }
 }
 
 /// Makes a value of all of `bytes`.

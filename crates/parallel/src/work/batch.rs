@@ -33,6 +33,13 @@ const GROWTH: usize = 8;
 /// A lane takes this part of its fair share of what remains, so that lanes end together.
 const SHARE_OF_REST: usize = 2;
 
+/// Where a batch shall last for so long it travels far, and the way costs more than lanes that end at different
+/// times, unless it is short.
+const FAR: Duration = Duration::from_millis(100);
+
+/// There, at the end, it is no smaller than such a part of the size.
+const LEAST: usize = 5;
+
 /// The size that the next batch shall have.
 #[derive(Debug)]
 pub(super) struct Sizing {
@@ -70,7 +77,12 @@ impl Sizing {
             return fixed;
         }
         let share = remaining.map_or(usize::MAX, |n| n / self.lanes.saturating_mul(SHARE_OF_REST));
-        self.size.min(share).max(1)
+        let least = if self.target >= FAR {
+            self.size / LEAST
+        } else {
+            1
+        };
+        self.size.min(share).max(least).max(1)
     }
 
     /// Takes into account that `tasks` ran in `run_time`.
@@ -127,6 +139,17 @@ mod tests {
         assert_eq!(sizing.next(Some(400)), 100);
         assert_eq!(sizing.next(Some(3)), 1);
         assert_eq!(sizing.next(Some(0)), 1);
+    }
+
+    #[test]
+    fn what_travels_far_does_not_go_one_by_one() {
+        let mut sizing = Sizing::new(BatchSize::Auto, FAR, 2, 4096);
+        sizing.measured(8, Duration::from_millis(16));
+        assert_eq!(sizing.next(Some(1000)), 50);
+        assert_eq!(sizing.next(Some(80)), 20);
+        assert_eq!(sizing.next(Some(3)), 10);
+        sizing.measured(1, Duration::from_secs(1));
+        assert_eq!(sizing.next(Some(3)), 1);
     }
 
     #[test]

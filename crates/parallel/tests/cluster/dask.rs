@@ -9,6 +9,11 @@ use parallel::Dask;
 mod behaviours;
 #[path = "../contract/behaviours/places.rs"]
 mod behaviours_places;
+mod certificates;
+#[path = "losses.rs"]
+mod losses;
+mod nodes;
+mod refused;
 
 type Here = Dask;
 
@@ -24,16 +29,19 @@ const ADDRESS: &str = "PARALLEL_TEST_DASK";
 
 /// One cluster for all of these tests, which ends when they do: several run at the same time, whose tasks wait
 /// for each other, so it has as many slots as they could use.
-fn here() -> Here {
+fn address() -> String {
     static CLUSTER: OnceLock<DaskCluster> = OnceLock::new();
+    std::env::var(ADDRESS).unwrap_or_else(|_| {
+        let cluster = CLUSTER.get_or_init(|| DaskCluster::start_with(2, 8, &[]));
+        cluster.address().to_owned()
+    })
+}
+
+fn here() -> Here {
     static DASK: OnceLock<Dask> = OnceLock::new();
     let dask = DASK.get_or_init(|| {
-        let address = std::env::var(ADDRESS).unwrap_or_else(|_| {
-            let cluster = CLUSTER.get_or_init(|| DaskCluster::start_with(2, 16, &[]));
-            cluster.address().to_owned()
-        });
-        let dask = Dask::connect(&address).unwrap_or_else(|error| panic!("{error}"));
-        dask.env(ADDRESS, address)
+        let dask = Dask::connect(address()).unwrap_or_else(|error| panic!("{error}"));
+        dask.env(ADDRESS, address())
     });
     dask.clone()
 }

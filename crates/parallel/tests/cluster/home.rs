@@ -69,7 +69,13 @@ impl Home {
 impl Caller {
     /// Has the task return its own index.
     pub fn answer(mut self) {
+        self.reply();
+    }
+
+    /// The same, for one who waits for its end.
+    pub fn reply(&mut self) {
         write!(self.stream, "{}", self.index).unwrap();
+        self.stream.shutdown(std::net::Shutdown::Both).unwrap();
     }
 
     /// Waits until neither the worker process nor its slot is there.

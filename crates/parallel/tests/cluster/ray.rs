@@ -10,7 +10,9 @@ mod behaviours;
 #[path = "../contract/behaviours/places.rs"]
 mod behaviours_places;
 mod copies;
+#[path = "losses.rs"]
 mod losses;
+mod nodes;
 mod refused;
 
 type Here = Ray;

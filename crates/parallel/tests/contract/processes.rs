@@ -26,6 +26,7 @@ fn parallel(n_jobs: i32) -> parallel::Parallel<Here> {
 
 mod deaths;
 mod initializers;
+mod large;
 mod nonsense;
 mod numbers;
 mod output;

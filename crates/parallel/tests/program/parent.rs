@@ -92,7 +92,7 @@ pub fn workers_of_workers_die_with_the_outermost_parent() {
 /// Plays a role in which three tasks settle, ends the program by a signal, and sees that nothing stays and
 /// nothing more is printed.
 fn ends_with_all_its_own(role: &str, signal: Signal, to: &To) {
-    let mut program = stage::command(role)
+    let mut program = stage::command_in_foreground(role)
         .process_group(0)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -112,7 +112,10 @@ fn ends_with_all_its_own(role: &str, signal: Signal, to: &To) {
         To::Program => kill_process(pid, signal).unwrap(),
         To::ItsGroup => kill_process_group(pid, signal).unwrap(),
     }
+    let ended = stage::wait_for_end(pid);
+    program.kill().unwrap();
     program.wait().unwrap();
+    assert!(ended, "{signal:?} does not end the program");
     for pid in pids {
         assert!(
             stage::wait_for_end(pid),

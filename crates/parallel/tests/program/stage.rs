@@ -23,6 +23,16 @@ pub fn command(role: &str) -> Command {
     command
 }
 
+/// The same, ended by signals as a program in a terminal is. Who was started in the background of a shell ignores
+/// Ctrl-C, and so does what it starts.
+pub fn command_in_foreground(role: &str) -> Command {
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT");
+    command.arg(std::env::current_exe().unwrap());
+    command.env(ROLE, role);
+    command
+}
+
 /// Plays a role, which asserts what it promises.
 pub fn play(role: &str) {
     finish(role, command(role));

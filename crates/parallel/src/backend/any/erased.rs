@@ -17,7 +17,8 @@ use std::sync::Arc;
 use crate::context::Context;
 use crate::delayed::{Portable, Task};
 use crate::error::Failure;
-use crate::wire::EntryPoint;
+use crate::wire::parcel::{self, Parcel, exchange};
+use crate::wire::{Contents, EntryPoint};
 use crate::work::Conversion;
 
 /// A [`Portable`] task of whatever type: what a backend runs that is
@@ -35,7 +36,7 @@ pub struct AnyOutput(Output);
 
 enum Output {
     Value(Box<dyn Any + Send>),
-    Encoded(Vec<u8>),
+    Encoded(Vec<u8>, Option<Parcel>),
 }
 
 /// A task of which the type is forgotten.
@@ -43,6 +44,8 @@ trait Erased: Send {
     fn call(self: Box<Self>) -> Box<dyn Any + Send>;
     fn entry_point(&self) -> EntryPoint;
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), Failure>;
+    fn contents(&self) -> Option<Contents<'_>>;
+    fn takes_contents(&self) -> bool;
     fn type_name(&self) -> &'static str;
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
 }
@@ -61,6 +64,14 @@ where
 
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), Failure> {
         Portable::encode(self, out)
+    }
+
+    fn contents(&self) -> Option<Contents<'_>> {
+        Portable::contents(self)
+    }
+
+    fn takes_contents(&self) -> bool {
+        Portable::takes_contents(self)
     }
 
     fn type_name(&self) -> &'static str {
@@ -96,7 +107,7 @@ where
 
     fn result(&self, result: AnyOutput) -> Result<T::Output, Failure> {
         match result.0 {
-            Output::Encoded(bytes) => T::decode(&bytes),
+            Output::Encoded(bytes, parcel) => exchange(parcel, false, || T::decode(&bytes)).0,
             Output::Value(value) => {
                 let value = value.downcast().map(|value| *value);
                 value.map_err(|_| Failure::Decode {
@@ -128,7 +139,15 @@ impl Portable for AnyTask {
 
     /// The type is not known here: the bytes are kept until it is.
     fn decode(bytes: &[u8]) -> Result<AnyOutput, Failure> {
-        Ok(AnyOutput(Output::Encoded(bytes.to_owned())))
+        Ok(AnyOutput(Output::Encoded(bytes.to_owned(), parcel::take())))
+    }
+
+    fn contents(&self) -> Option<Contents<'_>> {
+        (*self.task).contents()
+    }
+
+    fn takes_contents(&self) -> bool {
+        (*self.task).takes_contents()
     }
 }
 
@@ -145,7 +164,7 @@ impl fmt::Debug for AnyOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match &self.0 {
             Output::Value(_) => format_args!("a value"),
-            Output::Encoded(_) => format_args!("encoded"),
+            Output::Encoded(..) => format_args!("encoded"),
         };
         f.debug_tuple("AnyOutput").field(&what).finish()
     }

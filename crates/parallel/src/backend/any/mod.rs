@@ -27,7 +27,7 @@ pub use self::registry::register_backend;
 use self::spec::Spec;
 use super::{Backend, Sequential, Threads};
 #[cfg(target_os = "linux")]
-use super::{Dask, Processes};
+use super::{Dask, Processes, Ray};
 use crate::config::environment;
 use crate::context::Context;
 use crate::delayed::Portable;
@@ -46,6 +46,8 @@ use crate::work::Work;
 /// | `processes`, `loky`, `multiprocessing` | `Processes`, on Linux |
 /// | `dask` | [`Dask::local`](crate::Dask::local), with a worker for each CPU, on Linux |
 /// | `dask://host:8786`, `dask=tcp://host:8786` | [`Dask::connect`](crate::Dask::connect), on Linux |
+/// | `ray` | [`Ray::local`](crate::Ray::local), with a slot for each CPU, on Linux |
+/// | `ray://host:10001`, `ray=host:6379` | [`Ray::connect`](crate::Ray::connect), on Linux |
 /// | any other | what was [registered](crate::register_backend) under it |
 ///
 /// Options follow behind a colon, separated by commas: `processes:timeout=5s,retries=1`. Only `processes`
@@ -85,6 +87,8 @@ enum Place {
     Processes(Processes),
     #[cfg(target_os = "linux")]
     Dask(Dask),
+    #[cfg(target_os = "linux")]
+    Ray(Ray),
     /// One that a user wrote.
     Own(Box<dyn Backend<AnyTask>>),
     /// The choice made no sense: what to tell whoever calls.
@@ -210,6 +214,8 @@ where
             Place::Processes(backend) => backend.drive(lanes, work),
             #[cfg(target_os = "linux")]
             Place::Dask(backend) => backend.drive(lanes, work),
+            #[cfg(target_os = "linux")]
+            Place::Ray(backend) => backend.drive(lanes, work),
             Place::Own(backend) => {
                 let context = Arc::new(Context::of_tasks(lanes));
                 backend.drive(lanes, &work.converted(Erasure { context }))
@@ -226,6 +232,8 @@ where
             Place::Processes(backend) => Backend::<T>::batch_time(backend),
             #[cfg(target_os = "linux")]
             Place::Dask(backend) => Backend::<T>::batch_time(backend),
+            #[cfg(target_os = "linux")]
+            Place::Ray(backend) => Backend::<T>::batch_time(backend),
             Place::Own(backend) => backend.batch_time(),
             Place::Invalid(_) => Duration::ZERO,
         }
@@ -235,6 +243,8 @@ where
         match &self.0.place {
             #[cfg(target_os = "linux")]
             Place::Dask(backend) => Backend::<T>::slots(backend),
+            #[cfg(target_os = "linux")]
+            Place::Ray(backend) => Backend::<T>::slots(backend),
             Place::Own(backend) => backend.slots(),
             _ => None,
         }
@@ -286,6 +296,14 @@ impl From<Dask> for AnyBackend {
 }
 
 #[cfg(target_os = "linux")]
+impl From<Ray> for AnyBackend {
+    /// Calls inside of tasks do not follow this choice: they run on their node.
+    fn from(backend: Ray) -> Self {
+        Self::at(None, Place::Ray(backend))
+    }
+}
+
+#[cfg(target_os = "linux")]
 impl From<Processes> for AnyBackend {
     /// What has been set has no name that could be told elsewhere: calls inside of tasks in worker
     /// processes do not follow this choice.
@@ -304,6 +322,8 @@ impl fmt::Debug for AnyBackend {
             Place::Processes(backend) => fields.field(backend),
             #[cfg(target_os = "linux")]
             Place::Dask(backend) => fields.field(backend),
+            #[cfg(target_os = "linux")]
+            Place::Ray(backend) => fields.field(backend),
             Place::Own(_) => fields.field(&format_args!("one of a user's own")),
             Place::Invalid(message) => fields.field(&format_args!("invalid: {message}")),
         };

@@ -57,7 +57,7 @@ impl<'t> Spec<'t> {
     /// There is no backend of this name.
     pub(super) fn unknown(&self) -> BackendError {
         let mut known = String::from(
-            "sequential, threads (or threading), processes (or loky, multiprocessing), dask, dask=ADDRESS",
+            "sequential, threads (or threading), processes (or loky, multiprocessing), dask, dask=ADDRESS, ray, ray=ADDRESS",
         );
         if !cfg!(target_os = "linux") {
             known.push_str(" on Linux");

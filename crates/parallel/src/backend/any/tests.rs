@@ -10,8 +10,8 @@ fn refusal(name: &str) -> String {
 
 #[test]
 fn an_unknown_name() {
-    assert_snapshot!(refusal("proceses"), @r#"no backend is called "proceses": there are sequential, threads (or threading), processes (or loky, multiprocessing), dask, dask=ADDRESS; others can be registered with `parallel::register_backend`, in a worker process by its initializer"#);
-    assert_snapshot!(refusal(""), @r#"no backend is called "": there are sequential, threads (or threading), processes (or loky, multiprocessing), dask, dask=ADDRESS; others can be registered with `parallel::register_backend`, in a worker process by its initializer"#);
+    assert_snapshot!(refusal("proceses"), @r#"no backend is called "proceses": there are sequential, threads (or threading), processes (or loky, multiprocessing), dask, dask=ADDRESS, ray, ray=ADDRESS; others can be registered with `parallel::register_backend`, in a worker process by its initializer"#);
+    assert_snapshot!(refusal(""), @r#"no backend is called "": there are sequential, threads (or threading), processes (or loky, multiprocessing), dask, dask=ADDRESS, ray, ray=ADDRESS; others can be registered with `parallel::register_backend`, in a worker process by its initializer"#);
 }
 
 #[test]
@@ -31,8 +31,8 @@ fn what_is_no_option() {
 
 #[test]
 fn a_cluster_without_an_address() {
-    assert_snapshot!(refusal("dask://"), @"");
-    assert_snapshot!(refusal("dask=localhost"), @"");
+    assert_snapshot!(refusal("dask://"), @r#""dask://" has no address of a cluster: write dask://host:8786 or dask=tls://host:8786, ray://host:10001 or ray=host:6379, or only dask or ray for one on this machine"#);
+    assert_snapshot!(refusal("ray="), @r#""ray=" has no address of a cluster: write dask://host:8786 or dask=tls://host:8786, ray://host:10001 or ray=host:6379, or only dask or ray for one on this machine"#);
 }
 
 #[test]

@@ -15,7 +15,8 @@ use crate::error::{BackendError, Failure, TaskError};
 use crate::observe::{Event, Observers, OutputStream};
 use crate::wire;
 use crate::wire::EntryPoint;
-use crate::wire::frame::{Inbox, Kind};
+use crate::wire::frame::Kind;
+use crate::wire::inbox::Inbox;
 use crate::work::{Batch, OnFailure, Origin, Ran, Watching};
 
 /// More than so many events are counted and not told: what tasks print may be much.

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::setup::Setup;
 use crate::error::Failure;
 use crate::wire;
-use crate::wire::frame::{HEADER, Header, Inbox, Kind};
+use crate::wire::frame::{HEADER, Header, Kind};
+use crate::wire::inbox::Inbox;
 
 /// What goes for all tasks of a batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,14 +10,13 @@
 //! whatever way, each call is told so. When this process is gone, by whatever way, the bridge sees the end
 //! of its input, cancels what runs, and leaves.
 
-use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -25,7 +24,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::frames::{self, Frame, Kind, VERSION};
+use super::frames::{self, Kind, VERSION};
+use super::routes::{Event, Shared, keep_last_lines};
 use crate::error::BackendError;
 
 /// Which Python to use.
@@ -38,9 +38,6 @@ const TEXTS: [(&str, &str); 2] = [
     ("runtime", include_str!("runtime.py")),
     ("bridge", include_str!("bridge.py")),
 ];
-
-/// So many of the last lines of its standard error are kept.
-const LAST_LINES: usize = 12;
 
 /// The engine itself gives up sooner.
 const CONNECT: Duration = Duration::from_secs(120);
@@ -60,47 +57,6 @@ pub(super) struct Target {
     pub(super) options: Vec<(&'static str, String)>,
 }
 
-/// What a call is told.
-#[derive(Debug)]
-pub(super) enum Event {
-    Answer {
-        batch: u64,
-        status: Status,
-        bytes: Vec<u8>,
-    },
-    /// The bridge is gone, or the cluster: why.
-    Dead(String),
-    /// Nothing more shall start.
-    Stop,
-    /// Everything has been taken and answered.
-    Over,
-}
-
-/// What became of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
-    /// It was run; its outcomes follow.
-    Done,
-    /// It was cancelled before it ran.
-    Cancelled,
-    /// The engine lost it; how follows.
-    Lost,
-    /// It could not be run; why follows.
-    Failed,
-}
-
-impl Status {
-    fn from_byte(byte: u8) -> Option<Self> {
-        match byte {
-            0 => Some(Self::Done),
-            1 => Some(Self::Cancelled),
-            2 => Some(Self::Lost),
-            3 => Some(Self::Failed),
-            _ => None,
-        }
-    }
-}
-
 /// A bridge to an engine. Dropped, it lets go of all that it holds there.
 pub(super) struct Bridge {
     target: Target,
@@ -111,23 +67,6 @@ pub(super) struct Bridge {
     next: AtomicU64,
     /// Ends when the bridge has.
     ended: Receiver<()>,
-}
-
-/// What the thread that reads has a part in.
-#[derive(Default)]
-struct Shared {
-    routes: Mutex<Routes>,
-    slots: AtomicUsize,
-    last_lines: Mutex<VecDeque<String>>,
-}
-
-#[derive(Default)]
-struct Routes {
-    /// Who is told of each batch, with the number of the call.
-    batches: HashMap<u64, (u64, Sender<Event>)>,
-    calls: HashMap<u64, Sender<Event>>,
-    /// Why there is nothing to be had any more.
-    dead: Option<String>,
 }
 
 impl Bridge {
@@ -307,88 +246,6 @@ fn say_hello(stdin: &mut ChildStdin, target: &Target) -> io::Result<()> {
         hello += &format!("\0{name}={value}");
     }
     frames::write(stdin, Kind::Hello, VERSION, &[hello.as_bytes()])
-}
-
-type Connected = Sender<Result<usize, String>>;
-
-impl Shared {
-    /// Gives each answer to whom it is for, until there will be none; why there will be none.
-    fn read(&self, stdout: impl Read, ready: &Connected) -> Option<String> {
-        let mut stdout = BufReader::new(stdout);
-        loop {
-            let Frame {
-                kind,
-                word,
-                mut payload,
-            } = match frames::read(&mut stdout) {
-                Ok(Some(frame)) => frame,
-                Ok(None) => return None,
-                Err(error) => return Some(format!("its bridge sent {error}")),
-            };
-            let number = usize::try_from(word).unwrap_or(usize::MAX);
-            match kind {
-                Kind::Ready => drop(ready.try_send(Ok(number))),
-                Kind::Slots => self.slots.store(number, Ordering::Relaxed),
-                Kind::Fatal => return Some(String::from_utf8_lossy(&payload).into_owned()),
-                Kind::Answer => {
-                    let status = payload.pop().and_then(Status::from_byte);
-                    let Some(status) = status else {
-                        return Some("its bridge sent an answer without a status".to_owned());
-                    };
-                    // Nobody waits for it if the call has ended since.
-                    let route = self.routes.lock().batches.remove(&word);
-                    if let Some((_, tell)) = route {
-                        let bytes = payload;
-                        let _ = tell.send(Event::Answer {
-                            batch: word,
-                            status,
-                            bytes,
-                        });
-                    }
-                }
-                _ => return Some("its bridge sent what only a program sends".to_owned()),
-            }
-        }
-    }
-
-    /// There will be no more answers.
-    fn die(&self, why: Option<String>, ready: &Connected) {
-        let why = why.unwrap_or_else(|| {
-            let mut why = "its bridge, a Python process, has ended".to_owned();
-            let lines = self.last_lines.lock();
-            if !lines.is_empty() {
-                why += "; the last lines on its standard error:";
-                lines
-                    .iter()
-                    .for_each(|line| why += &format!("\n    {line}"));
-            }
-            why
-        });
-        let calls = {
-            let mut routes = self.routes.lock();
-            routes.dead = Some(why.clone());
-            routes.batches.clear();
-            std::mem::take(&mut routes.calls)
-        };
-        for tell in calls.into_values() {
-            let _ = tell.send(Event::Dead(why.clone()));
-        }
-        let _ = ready.try_send(Err(why));
-    }
-}
-
-fn keep_last_lines(stderr: impl Read, shared: &Shared) {
-    let mut stderr = BufReader::new(stderr);
-    let mut line = Vec::new();
-    while let Ok(1..) = stderr.by_ref().take(1 << 16).read_until(b'\n', &mut line) {
-        let mut lines = shared.last_lines.lock();
-        if lines.len() == LAST_LINES {
-            lines.pop_front();
-        }
-        let text = String::from_utf8_lossy(&line);
-        lines.push_back(text.trim_end().to_owned());
-        line.clear();
-    }
 }
 
 impl Drop for Bridge {

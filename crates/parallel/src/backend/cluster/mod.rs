@@ -11,10 +11,12 @@
 //! |---|---|
 //! | [`dask`], [`ray`] | the engines, as their users see them |
 //! | [`setup`] | what a user sets for the worker processes there |
-//! | [`call`] | one call: sends batches, takes in what came of them |
+//! | [`call`], [`landing`] | one call: sends batches, takes in what came of them |
 //! | [`batch`] | a batch and its answer, as bytes |
 //! | [`bridge`], `bridge.py`, `dask_engine.py`, `ray_engine.py` | the process that speaks with the engine |
+//! | [`routes`] | who is told what comes from it |
 //! | [`frames`] | messages to and from it |
+//! | [`same_code`] | whether another executable will do as well |
 //! | `runtime.py` | what runs on the nodes: keeps slots |
 //! | [`slot`], [`assigned`] | one slot there: runs batches in a worker process |
 //! | [`copy`] | the executable there, until nobody uses it |
@@ -26,8 +28,11 @@ mod call;
 mod copy;
 mod dask;
 mod frames;
+mod landing;
 mod options;
 mod ray;
+mod routes;
+mod same_code;
 mod setup;
 mod slot;
 
@@ -48,7 +53,7 @@ use crate::wire::EntryPoint;
 use crate::work::Work;
 
 /// How long a batch shall last: an engine takes milliseconds for each.
-const BATCH_TIME: Duration = Duration::from_millis(300);
+const BATCH_TIME: Duration = Duration::from_millis(400);
 
 /// A cluster that can be used, whatever its engine. Clones share the connection.
 #[derive(Clone, Debug)]
@@ -103,6 +108,10 @@ impl Cluster {
     }
 
     fn ship_instead(&mut self, executable: PathBuf) {
+        // The first that is wrong is told.
+        if let Err(error) = same_code::check(&executable) {
+            self.refused.get_or_insert(error.to_string());
+        }
         self.executable = Some(executable);
     }
 }

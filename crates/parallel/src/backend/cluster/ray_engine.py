@@ -183,8 +183,9 @@ class Engine:
         self.executable = await self.aside(self.ray.put, executable)
         self.digest = digest
 
-    async def run(self, batch, payload, once):
-        # Ray runs nothing twice by itself, whatever is asked for. In a list it stays a reference: a worker fetches it only if it has it not.
+    async def run(self, batch, payload, _once):
+        # Ray runs nothing twice by itself, whatever is asked for. In a list it stays a reference: a worker
+        # fetches it only if it has it not.
         self.refs[batch] = ref = self.task.remote([self.executable], self.session, self.digest, batch, payload)
         done = self.loop.create_future()
 

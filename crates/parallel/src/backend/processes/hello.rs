@@ -16,7 +16,7 @@ use super::lines::Nonce;
 pub(super) const MARK: &str = "PARALLEL_WORKER";
 
 /// Changes with everything that the two sides must agree on.
-const VERSION: u64 = 4;
+const VERSION: u64 = 5;
 
 /// The version and the numbers of [`Terms`], and the nonce.
 const BYTES: usize = 5 * 8 + size_of::<Nonce>();

@@ -27,6 +27,7 @@ use crate::delayed::{Portable, Task};
 use crate::error::{BackendError, Failure, TaskError};
 use crate::observe::Event;
 use crate::wire::frame::{At, HEADER, Header, Kind};
+use crate::wire::parcel::Parcel;
 use crate::work::{Batch, Work};
 use crate::{panics, wire};
 
@@ -43,6 +44,13 @@ pub(super) struct Queued<T> {
     pub(super) history: Vec<Failure>,
     /// When it was taken from the work.
     pub(super) taken: Instant,
+}
+
+/// A parcel of which the frame has begun.
+pub(super) struct ParcelOut {
+    pub(super) written: usize,
+    /// The frame that follows it.
+    pub(super) task: Header,
 }
 
 pub(super) struct Lane<'l, 'w, T: Portable>
@@ -68,6 +76,10 @@ where
     /// Whole frames; up to `written` they are in the ring.
     pub(super) outbox: Vec<u8>,
     pub(super) written: usize,
+    /// Behind the outbox goes the parcel of the task that is sent next.
+    pub(super) parcel_out: Option<ParcelOut>,
+    /// What came for the next outcome, beside its frame.
+    pub(super) parcel: Option<Parcel>,
     /// Batches of which there is something in the queue.
     pub(super) batches: usize,
     /// Outcomes that came since the end of a batch.
@@ -104,6 +116,8 @@ where
             received: 0,
             outbox: Vec::new(),
             written: 0,
+            parcel_out: None,
+            parcel: None,
             batches: 0,
             of_batch: 0,
             ahead: false,
@@ -183,12 +197,20 @@ where
         Ok(())
     }
 
+    /// What was sent, or was about to be, is nothing that a worker has.
+    pub(super) fn forget_sent(&mut self) {
+        self.sent = 0;
+        self.outbox.clear();
+        self.written = 0;
+        self.parcel_out = None;
+        self.parcel = None;
+    }
+
     /// Begins the outbox for a worker that is new to this lane: with what its tasks inherit, unless it
     /// knows that.
     fn brief(&mut self, process: &mut Process) {
         self.told = None;
-        self.outbox.clear();
-        self.written = 0;
+        self.forget_sent();
         let inherited = &self.crew.contract.inherited;
         if process.inherited.take().as_ref() == Some(inherited) {
             return;
@@ -260,7 +282,9 @@ where
             // A batch by itself: of its own, the end may be behind it already.
             queued.kind = Kind::TaskLast;
             self.batches += 1;
-            self.queue.insert(self.sent, queued);
+            // The task of which a part was sent comes first.
+            let place = self.sent + usize::from(self.parcel_out.is_some());
+            self.queue.insert(place, queued);
         } else {
             self.fail(queued, history.len() + 1, failure, history);
         }

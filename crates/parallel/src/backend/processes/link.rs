@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::memory::{Memory, Ring};
 use super::ring::{self, Consumer, Corrupt, DATA, Producer, SPACE};
 use crate::sync::atomic::AtomicU32;
+use crate::wire::inbox::Inbox;
 
 /// The two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,9 +70,17 @@ impl Link {
         self.ring(DATA);
     }
 
-    /// Reads what there is, and wakes the other side if it sleeps until there is room.
-    pub(super) fn read(&mut self, into: &mut Vec<u8>) -> Result<usize, Corrupt> {
-        let len = self.into.read(into)?;
+    /// Reads what there is, or of a parcel a piece, and wakes the other side if it sleeps until there is
+    /// room.
+    pub(super) fn read(&mut self, inbox: &mut Inbox) -> Result<usize, Corrupt> {
+        let len = match inbox.incoming() {
+            None => self.into.read(inbox.space())?,
+            Some(incoming) => {
+                let len = self.into.read_over(incoming.space())?;
+                incoming.advance(len);
+                len
+            }
+        };
         if len > 0 {
             self.ring(SPACE);
         }

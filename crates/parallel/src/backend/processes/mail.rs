@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use super::lane::{Lane, discard};
+use super::lane::{Lane, ParcelOut, discard};
 use super::process::Process;
 use super::ring::Corrupt;
 use crate::delayed::Portable;
 use crate::error::Failure;
-use crate::wire::frame::{At, Garbled, HEADER, Header, Kind, MAX_PAYLOAD, split_answer};
+use crate::wire::frame::{
+    At, Garbled, HEADER, Header, Kind, MAX_PAYLOAD, TAKES_PARCEL, split_answer,
+};
+use crate::wire::inbox::PIECE;
+use crate::wire::parcel::exchange;
 use crate::{panics, wire};
 
 /// So much is encoded at a time: room for a whole ring is not needed before the worker has begun.
@@ -56,7 +60,9 @@ where
                 self.outbox.clear();
                 self.outbox.shrink_to(2 * ENCODE);
                 self.written = 0;
-                self.encode();
+                if self.parcel_out.is_none() {
+                    self.encode();
+                }
                 // A task that could not be encoded may have ended the call.
                 if self.work.stopped() {
                     return Ok(any);
@@ -65,11 +71,27 @@ where
             let Some(process) = &mut self.process else {
                 return Ok(any);
             };
-            let written = process.link.write(&self.outbox[self.written..])?;
+            let written = if self.written < self.outbox.len() {
+                let written = process.link.write(&self.outbox[self.written..])?;
+                self.written += written;
+                written
+            } else if let Some(parcel) = &mut self.parcel_out {
+                let contents = self.queue[self.sent].task.contents();
+                let rest = &contents.map_or(&[][..], |contents| contents.bytes)[parcel.written..];
+                let written = process.link.write(&rest[..rest.len().min(PIECE)])?;
+                parcel.written += written;
+                if written == rest.len() {
+                    self.outbox.extend(parcel.task.to_bytes());
+                    self.sent += 1;
+                    self.parcel_out = None;
+                }
+                written
+            } else {
+                0
+            };
             if written == 0 {
                 return Ok(any);
             }
-            self.written += written;
             any = true;
             process.link.announce();
         }
@@ -80,6 +102,7 @@ where
         let most = self.most_sent();
         while self.sent < self.queue.len().min(most)
             && self.outbox.len() < ENCODE
+            && self.parcel_out.is_none()
             && !self.work.stopped()
         {
             let queued = &self.queue[self.sent];
@@ -104,8 +127,20 @@ where
             let begin = outbox.len();
             outbox.extend([0; HEADER]);
             let encoded = panics::catch(|| {
-                let entry = queued.task.entry_point();
-                queued.task.encode(outbox).map(|()| entry)
+                let task = &queued.task;
+                let name = self.image.name_of(task.entry_point());
+                let flag = if task.takes_contents() {
+                    TAKES_PARCEL
+                } else {
+                    0
+                };
+                let parcel = task
+                    .contents()
+                    .map(|parcel| (parcel.bytes.len(), parcel.width));
+                if parcel.is_none() {
+                    task.encode(outbox)?;
+                }
+                Ok((name.map(|name| name | flag), parcel))
             });
             let payload = outbox.len() - begin - HEADER;
             let not_sent = |message: String| Failure::Encode {
@@ -115,28 +150,42 @@ where
             let failure = match encoded {
                 Err(panic) => panic.of_task(),
                 Ok(Err(failure)) => failure,
-                Ok(Ok(_)) if payload > MAX_PAYLOAD => {
+                Ok(Ok((_, parcel)))
+                    if payload.max(parcel.map_or(0, |(bytes, _)| bytes)) > MAX_PAYLOAD =>
+                {
                     not_sent(format!("it takes more than {MAX_PAYLOAD} bytes"))
                 }
-                Ok(Ok(entry)) => match self.image.name_of(entry) {
-                    None => not_sent(
-                        "its function is not part of the executable but of a shared library, where \
-                         a worker cannot find it: compile it into the program"
-                            .to_owned(),
-                    ),
-                    Some(word) => {
-                        let header = Header {
-                            kind: queued.kind,
-                            generation: self.generation,
-                            payload,
-                            word,
-                        };
-                        outbox[begin..begin + HEADER].copy_from_slice(&header.to_bytes());
-                        self.sent += 1;
-                        self.told = Some(at.next());
-                        continue;
-                    }
-                },
+                Ok(Ok((None, _))) => not_sent(
+                    "its function is not part of the executable but of a shared library, where \
+                     a worker cannot find it: compile it into the program"
+                        .to_owned(),
+                ),
+                Ok(Ok((Some(word), parcel))) => {
+                    let task = Header {
+                        kind: queued.kind,
+                        generation: self.generation,
+                        payload,
+                        word,
+                    };
+                    let frame = match parcel {
+                        None => {
+                            self.sent += 1;
+                            task
+                        }
+                        Some((payload, width)) => {
+                            self.parcel_out = Some(ParcelOut { written: 0, task });
+                            Header {
+                                kind: Kind::Parcel,
+                                payload,
+                                word: width as u64,
+                                ..task
+                            }
+                        }
+                    };
+                    outbox[begin..begin + HEADER].copy_from_slice(&frame.to_bytes());
+                    self.told = Some(at.next());
+                    continue;
+                }
             };
             outbox.truncate(begin);
             if let Some(mut queued) = self.remove(self.sent) {
@@ -158,7 +207,7 @@ where
     }
 
     pub(super) fn receive_from(&mut self, process: &mut Process) -> Result<bool, Useless> {
-        let any = process.link.read(process.inbox.space())? > 0;
+        let any = process.link.read(&mut process.inbox)? > 0;
         while let Some((header, range)) = process.inbox.next()? {
             match header.kind {
                 Kind::Begun | Kind::Unfit if !process.beginning => return Err(Useless::Mad),
@@ -169,6 +218,10 @@ where
                 Kind::Unfit => {
                     let failure = wire::decode(process.inbox.payload(range));
                     return Err(failure.map_or(Useless::Mad, Useless::Unfit));
+                }
+                Kind::Parcel if header.generation == self.generation && self.sent > 0 => {
+                    self.parcel = process.inbox.take_parcel();
+                    continue;
                 }
                 Kind::Ran if self.work.watching().is_some() => {
                     self.note_time(header.word, process.inbox.payload(range))?;
@@ -191,8 +244,13 @@ where
 
     /// Takes in what came of the first task in the queue.
     fn outcome(&mut self, kind: Kind, run_time: Duration, payload: &[u8]) -> Result<(), Useless> {
+        let parcel = self.parcel.take();
         let decoded = match kind {
-            Kind::Done => panics::catch(|| T::decode(payload)).unwrap_or_else(|p| Err(p.of_task())),
+            Kind::Done => {
+                let decode = || panics::catch(|| T::decode(payload));
+                let (decoded, _) = exchange(parcel, false, decode);
+                decoded.unwrap_or_else(|p| Err(p.of_task()))
+            }
             Kind::Failed => Err(wire::decode::<Failure>(payload).map_err(|_| Useless::Mad)?),
             _ => return Err(Useless::Mad),
         };

@@ -249,6 +249,13 @@ impl Storage for Ring {
         // SAFETY: `len` bytes behind the old length were reserved and have just been written.
         unsafe { into.set_len(into.len() + len) };
     }
+
+    fn copy_over(&self, offset: usize, into: &mut [u8]) {
+        let from = self.bytes(offset, into.len());
+        // SAFETY: `from` points to so many bytes of the mapping, which `into`, memory of this process alone, does
+        // not overlap.
+        unsafe { std::ptr::copy_nonoverlapping(from, into.as_mut_ptr(), into.len()) };
+    }
 }
 
 #[cfg(all(test, loom))]

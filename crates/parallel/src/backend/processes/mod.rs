@@ -20,6 +20,7 @@
 //! | [`supervision`] | what it does when the worker ends, or the call is stopped |
 //! | [`watched`] | what it tells of them, if anybody wants to know |
 //! | [`worker`] | the worker's side |
+//! | [`reply`] | what it sends |
 //! | [`output`], [`lines`] | what it prints |
 //! | [`idle`] | workers between calls |
 //! | [`oom`] | whether the kernel killed one for want of memory |
@@ -40,6 +41,7 @@ mod memory;
 mod oom;
 mod output;
 mod process;
+mod reply;
 mod revoked;
 mod ring;
 mod start;

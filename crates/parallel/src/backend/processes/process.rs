@@ -22,7 +22,8 @@ use super::link::{Link, Side};
 use super::memory::Memory;
 use super::output::Printed;
 use crate::context::Inherited;
-use crate::wire::frame::{Header, Inbox, Kind};
+use crate::wire::frame::{Header, Kind};
+use crate::wire::inbox::Inbox;
 
 /// The executable that this process runs, even if its file has been replaced or removed since.
 pub(super) const EXECUTABLE: &str = "/proc/self/exe";

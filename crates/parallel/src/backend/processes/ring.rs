@@ -48,6 +48,8 @@ pub(super) trait Storage {
     fn capacity(&self) -> usize;
     fn copy_in(&self, offset: usize, bytes: &[u8]);
     fn copy_out(&self, offset: usize, len: usize, into: &mut Vec<u8>);
+    /// The same to the place of other bytes.
+    fn copy_over(&self, offset: usize, into: &mut [u8]);
 }
 
 /// The other side moved its position to where it cannot be.
@@ -130,13 +132,32 @@ impl<S: Storage> Consumer<S> {
         if to_the_end < len {
             self.storage.copy_out(0, len - to_the_end, into);
         }
+        self.hand_back(len);
+        Ok(len)
+    }
+
+    /// Puts what there is to the place of other bytes, as many as there are, and says how many that were.
+    pub(super) fn read_over(&mut self, into: &mut [u8]) -> Result<usize, Corrupt> {
+        let len = self.available()?.min(into.len());
+        let offset = place(self.head, self.storage.capacity());
+        let to_the_end = len.min(self.storage.capacity() - offset);
+        let (first, rest) = into[..len].split_at_mut(to_the_end);
+        self.storage.copy_over(offset, first);
+        if !rest.is_empty() {
+            self.storage.copy_over(0, rest);
+        }
+        self.hand_back(len);
+        Ok(len)
+    }
+
+    /// So many bytes have been copied out.
+    fn hand_back(&mut self, len: usize) {
         self.head += len as u64;
         self.storage
             .positions()
             .head
             .0
             .store(self.head, Ordering::Release);
-        Ok(len)
     }
 }
 

@@ -39,6 +39,10 @@ impl Storage for Rc<Memory> {
         assert!(offset < self.capacity());
         into.extend_from_slice(&self.bytes.borrow()[offset..offset + len]);
     }
+
+    fn copy_over(&self, offset: usize, into: &mut [u8]) {
+        into.copy_from_slice(&self.bytes.borrow()[offset..offset + into.len()]);
+    }
 }
 
 /// Takes `data` as the capacity and a series of steps, some by this side and some by a hostile one.

@@ -53,9 +53,7 @@ where
         };
         self.barren += 1;
         let status = self.bury(&mut process, started, ended);
-        self.sent = 0;
-        self.outbox.clear();
-        self.written = 0;
+        self.forget_sent();
         let how = status.map_or_else(|| "for no known reason".to_owned(), |s| s.to_string());
         if let Some(unfit) = unfit {
             let message = format!("the initializer of a worker process {unfit}");
@@ -102,7 +100,7 @@ where
             .printed
             .read_rest(|line| tell_line(work, number, line));
         self.tell_death(process, status);
-        let _ = self.receive_from(process);
+        while let Ok(true) = self.receive_from(process) {}
         let out_of_memory = self.out_of_memory(process, status);
         let unanswered = self.unanswered(started);
         // All but the last of them have run to their end, and must not run again. A worker whose
@@ -172,8 +170,14 @@ where
         // Of those that started, the last one may be running; the others' results are on their way.
         self.sent = self.unanswered(started);
         self.give_up(self.sent);
-        let end = frame_end(&self.outbox, self.written);
+        let cut_off = self.parcel_out.take().is_some();
+        let end = if cut_off {
+            0
+        } else {
+            frame_end(&self.outbox, self.written)
+        };
         self.outbox.truncate(end);
+        self.written = self.written.min(end);
         let deadline = Instant::now() + GRACE;
         while !self.queue.is_empty() || self.written < self.outbox.len() {
             let ended = match self.exchange() {
@@ -190,6 +194,10 @@ where
                 self.bury(&mut process, started, ended);
             }
             break;
+        }
+        if cut_off && let Some(mut process) = self.process.take() {
+            // It waits for the rest of a parcel that nobody has any more.
+            process.end();
         }
         self.give_up(0);
     }

@@ -6,11 +6,10 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, Signal, kill_current_process_group, setrlimit};
 
 use super::hello::{Hello, MARK, Terms};
@@ -19,17 +18,16 @@ use super::link::{Link, Side};
 use super::memory::{Memory, clock};
 use super::output::Marker;
 use super::revoked::Revoked;
-use super::ring::{Corrupt, DATA, SPACE};
+use super::ring::{Corrupt, DATA};
 use super::start;
 use crate::batch_end::Batches;
 use crate::context::Inherited;
 use crate::current::Here;
 use crate::error::Failure;
-use crate::wire::frame::{At, HEADER, Header, Inbox, Kind, MAX_PAYLOAD, answer};
+use crate::wire::frame::{At, HEADER, Header, Kind, MAX_PAYLOAD, TAKES_PARCEL, answer};
+use crate::wire::inbox::Inbox;
+use crate::wire::parcel::{Parcel, exchange};
 use crate::{context, panics, wire};
-
-/// A buffer that has room for more than this gives it back after use.
-const KEEP: usize = 1 << 20;
 
 /// Runs tasks until the parent is through. Never returns.
 pub(super) fn main() -> ! {
@@ -115,7 +113,7 @@ fn flush() {
 }
 
 /// Why a worker ends without having been asked to.
-enum End {
+pub(super) enum End {
     /// The connection is lost or makes no sense.
     Lost,
     /// Its initializer failed, which the parent has been told.
@@ -128,8 +126,8 @@ impl From<Corrupt> for End {
     }
 }
 
-struct Worker {
-    link: Link,
+pub(super) struct Worker {
+    pub(super) link: Link,
     memory: Arc<Memory>,
     tell: Arc<OwnedFd>,
     terms: Terms,
@@ -145,12 +143,14 @@ struct Worker {
     all_failed: bool,
     image: &'static Image,
     inbox: Inbox,
+    /// What came for the next task, and then what came of it, beside a frame.
+    pub(super) parcel: Option<Parcel>,
     /// The frame that is being made.
-    frame: Vec<u8>,
+    pub(super) frame: Vec<u8>,
     /// The number of the next answer.
     answers: u16,
     /// When the first task of this batch started, put off by the time since in which it waited.
-    batch_start: Option<Instant>,
+    pub(super) batch_start: Option<Instant>,
     batches: Batches,
 }
 
@@ -188,6 +188,7 @@ impl Worker {
             all_failed: false,
             image: Image::of_this_process(),
             inbox: Inbox::default(),
+            parcel: None,
             frame: Vec::new(),
             answers: 0,
             batch_start: None,
@@ -214,9 +215,12 @@ impl Worker {
                     context::enter_worker(&inherited);
                     self.known_as = inherited.worker().unwrap_or(self.terms.worker);
                 }
+                Some((header, _)) if header.kind == Kind::Parcel => {
+                    self.parcel = self.inbox.take_parcel();
+                }
                 Some((header, argument)) => self.serve_task(header, argument)?,
                 None => {
-                    while self.link.read(self.inbox.space())? == 0 {
+                    while self.link.read(&mut self.inbox)? == 0 {
                         self.sleep(DATA)?;
                     }
                 }
@@ -251,6 +255,7 @@ impl Worker {
         let may_start = !self.all_failed || task.generation != self.generation;
         if !may_start || !control.claim(task.generation) {
             // The rest of the batch has been revoked.
+            self.parcel = None;
             if self.batch_start.take().is_some() {
                 self.end_batch();
             }
@@ -293,31 +298,13 @@ impl Worker {
             word: answer(self.answers, run_time),
         };
         self.answers = self.answers.wrapping_add(1);
+        self.send_parcel(task.generation)?;
         self.send(header)?;
         // A failure may end the call: the sooner the better.
         if task.kind != Kind::Task || kind == Kind::Failed {
             self.link.announce();
         }
         Ok(())
-    }
-
-    /// Tells when a task began that has just ended.
-    fn tell_time(&mut self, generation: u16, began: Duration) -> Result<(), End> {
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let run_time = nanos(clock().saturating_sub(began)).to_le_bytes();
-        let header = Header {
-            kind: Kind::Ran,
-            generation,
-            payload: run_time.len(),
-            word: nanos(began),
-        };
-        // The frame of the task itself is made already.
-        let answer = std::mem::take(&mut self.frame);
-        self.frame.extend([0; HEADER]);
-        self.frame.extend(run_time);
-        let sent = self.send(header);
-        self.frame = answer;
-        sent
     }
 
     /// What the tasks left to do is done, and what they printed is out, before their call returns.
@@ -334,6 +321,9 @@ impl Worker {
         let frame = &mut self.frame;
         frame.clear();
         frame.extend([0; HEADER]);
+        let parcel = self.parcel.take();
+        let takes_parcel = entry & TAKES_PARCEL != 0;
+        let entry = entry & !TAKES_PARCEL;
         let failure = match self.image.entry_named(entry) {
             None => Failure::Decode {
                 type_name: "fn".to_owned(),
@@ -341,8 +331,11 @@ impl Worker {
             },
             Some(call) => {
                 let argument = self.inbox.payload(argument);
-                let result = panics::catch(|| call(argument, frame));
+                let (result, parcel) = exchange(parcel, takes_parcel, || {
+                    panics::catch(|| call(argument, frame))
+                });
                 start::end_if_forked();
+                self.parcel = parcel;
                 match result {
                     Ok(Ok(())) if frame.len() - HEADER <= MAX_PAYLOAD => return Kind::Done,
                     Ok(Ok(())) => Failure::Encode {
@@ -354,46 +347,9 @@ impl Worker {
                 }
             }
         };
+        self.parcel = None;
         frame.truncate(HEADER);
         wire::encode(&failure, frame).expect("a failure is made of texts and numbers");
         Kind::Failed
-    }
-
-    /// Sends the frame that was made, with this header.
-    fn send(&mut self, header: Header) -> Result<(), End> {
-        self.frame[..HEADER].copy_from_slice(&header.to_bytes());
-        let mut sent = 0;
-        while sent < self.frame.len() {
-            let written = self.link.write(&self.frame[sent..])?;
-            sent += written;
-            if written == 0 {
-                self.sleep(SPACE)?;
-            }
-        }
-        if self.frame.capacity() > KEEP {
-            self.frame = Vec::new();
-        }
-        Ok(())
-    }
-
-    /// Waits until there is something to read, or room to write.
-    fn sleep(&mut self, events: u32) -> Result<(), End> {
-        // Nobody who sleeps leaves the other side asleep over what it has sent.
-        self.link.announce();
-        if !self.link.fall_asleep(events)? {
-            return Ok(());
-        }
-        let start = Instant::now();
-        let heard = rustix::io::read(self.link.bell(), &mut [0; 16]);
-        self.link.wake_up();
-        if let Some(batch_start) = &mut self.batch_start {
-            *batch_start += start.elapsed();
-        }
-        match heard {
-            // End of file: the parent is gone.
-            Ok(0) => Err(End::Lost),
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(_) => Err(End::Lost),
-        }
     }
 }

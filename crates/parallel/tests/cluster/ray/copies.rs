@@ -52,7 +52,7 @@ fn a_node_has_one_copy_of_the_executable_while_it_is_used() {
                     drop(callers);
                     (0..4).for_each(|_| home.next().answer());
                 } else {
-                    callers.into_iter().for_each(|caller| caller.answer());
+                    callers.into_iter().for_each(crate::home::Caller::answer);
                 }
                 call.join().unwrap().unwrap();
                 slots

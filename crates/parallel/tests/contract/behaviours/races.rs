@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 
 use parallel::{BatchSize, Parallel, delayed};
 
-use super::parallel;
+use super::{many, parallel};
 use crate::tools::{seed, spin, with_deadline};
 
 #[test]
@@ -14,7 +14,7 @@ fn calls_of_any_size_on_any_number_of_jobs() {
     with_deadline(|| {
         for n_jobs in 2..=12 {
             let parallel = parallel(n_jobs);
-            for _ in 0..if super::super::FAR { 3 } else { 60 } {
+            for _ in 0..many(60) {
                 let tasks = random.random_range(2..=517u64);
                 let rounds = random.random_range(0..50u64);
                 let task = |(i, rounds): (u64, u64)| {
@@ -38,7 +38,7 @@ fn calls_that_fail_at_any_place() {
     with_deadline(|| {
         for n_jobs in [2, 3, 12] {
             let parallel: Parallel<_> = parallel(n_jobs).batch_size(BatchSize::Fixed(5));
-            for _ in 0..if super::super::FAR { 5 } else { 30 } {
+            for _ in 0..many(30) {
                 let tasks = random.random_range(2..=60u64);
                 let bad = random.random_range(0..tasks);
                 let task = |(i, bad)| assert_ne!(i, bad, "bad");

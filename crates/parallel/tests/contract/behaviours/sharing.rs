@@ -2,7 +2,7 @@
 
 use parallel::{Parallel, cpu_share, delayed};
 
-use super::parallel;
+use super::{many, parallel};
 use crate::tools::with_deadline;
 
 #[test]
@@ -12,7 +12,7 @@ fn several_callers_share_one() {
         std::thread::scope(|scope| {
             for caller in 0..6u64 {
                 scope.spawn(move || {
-                    for round in 0..20 {
+                    for round in 0..many(20) {
                         let base = caller * 1000 + round;
                         let results =
                             parallel.run((0..50).map(|i| delayed(|(b, i)| b + i, (base, i))));

@@ -8,7 +8,7 @@ use std::thread;
 
 use parallel::{BatchSize, Error, Failure, Parallel, PreDispatch, delayed};
 
-use super::parallel;
+use super::{many, parallel};
 use crate::tools::{until, with_deadline};
 
 fn square(i: u64) -> u64 {
@@ -27,9 +27,9 @@ fn outcomes_come_in_order() {
     for n_jobs in [1, 2, 5] {
         for batch_size in [BatchSize::Auto, 1.into(), 13.into()] {
             let parallel = parallel(n_jobs).batch_size(batch_size);
-            let outcomes = parallel.iter((0..3000).map(|i| delayed(square, i)));
+            let outcomes = parallel.iter((0..many(3000)).map(|i| delayed(square, i)));
             let squares: Vec<u64> = with_deadline(|| outcomes.map(Result::unwrap).collect());
-            assert!(squares.into_iter().eq((0..3000).map(square)));
+            assert!(squares.into_iter().eq((0..many(3000)).map(square)));
         }
     }
 }
@@ -148,11 +148,11 @@ fn run_is_bounded_by_what_has_no_outcome() {
     with_deadline(|| {
         for bound in [1, 2, 7] {
             let parallel = parallel(3).pre_dispatch(bound);
-            let squares = parallel.map(square, 0..500).unwrap();
-            assert!(squares.into_iter().eq((0..500).map(square)));
+            let squares = parallel.map(square, 0..many(500)).unwrap();
+            assert!(squares.into_iter().eq((0..many(500)).map(square)));
             let parallel = parallel.batch_size(64);
-            let outcomes = parallel.outcomes((0..500).map(|i| delayed(square, i)));
-            assert_eq!(outcomes.unwrap().len(), 500);
+            let outcomes = parallel.outcomes((0..many(500)).map(|i| delayed(square, i)));
+            assert_eq!(outcomes.unwrap().len() as u64, many(500));
         }
     });
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use parallel::{delayed, delayed as d};
+use parallel::{Failure, delayed, delayed as d};
 
 use super::parallel;
 use crate::tools::with_deadline;
@@ -90,5 +90,38 @@ fn many_values_larger_than_a_buffer() {
         for (i, bytes) in (0..100).zip(results) {
             assert_eq!(bytes, vec![i; size(i) / 2]);
         }
+    });
+}
+
+/// Numbers of each kind go as a whole, in between other tasks and failures.
+#[test]
+fn large_vectors_of_each_kind_of_number() {
+    fn turned<E: Copy + Default + PartialEq>(mut numbers: Vec<E>) -> Vec<E> {
+        assert!(numbers[0] != E::default(), "the first one is none");
+        numbers.reverse();
+        numbers.push(E::default());
+        numbers
+    }
+    // Of a type of its own each, so a macro.
+    macro_rules! check {
+        ($($number:ty)*) => {$(
+            let numbers = |i: u32| -> Vec<$number> {
+                let first = i + u32::from(i % 5 != 3);
+                (0..i * 20_000 + 1).map(|j| ((j + 1) * first % 101) as $number).collect()
+            };
+            let mut outcomes = parallel(2)
+                .outcomes((0..6).map(|i| d(turned::<$number>, numbers(i))))
+                .unwrap();
+            for (i, outcome) in (0..6).zip(outcomes.drain(..)) {
+                if numbers(i)[0] == <$number>::default() {
+                    assert!(matches!(outcome.unwrap_err().failure(), Failure::Panicked { .. }));
+                } else {
+                    assert!(outcome.unwrap() == turned(numbers(i)), "{i} of {}", stringify!($number));
+                }
+            }
+        )*};
+    }
+    with_deadline(|| {
+        check!(u8 i8 u16 i16 u32 i32 f32 u64 i64 f64);
     });
 }

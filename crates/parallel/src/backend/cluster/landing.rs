@@ -1,0 +1,188 @@
+//! What came of a batch, taken in: outcomes, and what is told of them.
+
+use std::time::Instant;
+
+use super::batch::{self, Failed, Report, Time, Told};
+use super::call::{Call, Flight};
+use super::routes::Status;
+use crate::delayed::Portable;
+use crate::error::{BackendError, TaskError};
+use crate::observe::{self, OutputStream};
+use crate::wire::frame::Kind;
+use crate::wire::inbox::Inbox;
+use crate::work::Ran;
+use crate::{panics, wire};
+
+impl<T: Portable> Call<'_, '_, T>
+where
+    T::Output: Send + 'static,
+{
+    /// Takes in what became of a batch.
+    pub(super) fn land(&self, flight: &Flight, status: Status, bytes: &[u8]) {
+        let text = || String::from_utf8_lossy(bytes).into_owned();
+        let bridge = &self.cluster.bridge;
+        match status {
+            Status::Done => {
+                if self.outcomes(flight, bytes).is_err() {
+                    self.lose(flight, &bridge.message("it sent what makes no sense"));
+                }
+            }
+            Status::Cancelled => self.lose(flight, &bridge.message("somebody cancelled its task")),
+            Status::Lost => self.lose(flight, &bridge.message(&text())),
+            Status::Failed => {
+                self.error.lock().get_or_insert(bridge.error(&text()));
+                self.work.stop();
+            }
+        }
+    }
+
+    fn outcomes(&self, flight: &Flight, bytes: &[u8]) -> Result<(), batch::Nonsense> {
+        let (report, mut inbox) = batch::open::<Report>(bytes)?;
+        if let Some(error) = report.error {
+            let error = format!("{error} (on {})", report.host);
+            self.error.lock().get_or_insert(BackendError::new(error));
+            self.work.stop();
+            return Ok(());
+        }
+        if report.ran > 0 {
+            let ran = usize::try_from(report.ran).unwrap_or(usize::MAX);
+            self.work.measured(ran.min(flight.tasks), report.run_time);
+        }
+        let arrived = Instant::now();
+        report
+            .events
+            .into_iter()
+            .for_each(|told| self.tell(flight, told, arrived));
+        let answered = self.take_in(flight, &mut inbox, &report.host, arrived)?;
+        if report.cancelled {
+            self.work.cancel();
+        }
+        // What was not started of a batch that was stopped is wanted by nobody.
+        if answered < flight.tasks && !self.work.stopped() {
+            return Err(batch::Nonsense);
+        }
+        Ok(())
+    }
+
+    /// Takes in outcomes; how many there were.
+    fn take_in(
+        &self,
+        flight: &Flight,
+        inbox: &mut Inbox,
+        host: &str,
+        arrived: Instant,
+    ) -> Result<usize, batch::Nonsense> {
+        let (mut answered, mut first, mut values) = (0, flight.first, Vec::new());
+        let hand_over = |first: &mut usize, next: usize, values: &mut Vec<T::Output>| {
+            let values = std::mem::take(values);
+            if !values.is_empty() {
+                self.work.succeed(*first, values);
+            }
+            *first = next;
+        };
+        while let Some((header, range)) = inbox.next().map_err(|_| batch::Nonsense)? {
+            let index = usize::try_from(header.word).map_err(|_| batch::Nonsense)?;
+            if !(flight.first..flight.first + flight.tasks).contains(&index) {
+                return Err(batch::Nonsense);
+            }
+            answered += 1;
+            let payload = inbox.payload(range);
+            let failed = match header.kind {
+                Kind::Done => {
+                    let decoded = panics::catch(|| T::decode(payload));
+                    match decoded.unwrap_or_else(|panic| Err(panic.of_task())) {
+                        Ok(value) => {
+                            if index != first + values.len() {
+                                hand_over(&mut first, index, &mut values);
+                            }
+                            values.push(value);
+                            continue;
+                        }
+                        Err(failure) => (1, failure, Vec::new(), None),
+                    }
+                }
+                Kind::Failed => {
+                    let failed: Failed = wire::decode(payload).map_err(|_| batch::Nonsense)?;
+                    let Failed {
+                        attempts,
+                        failure,
+                        history,
+                        time,
+                    } = failed;
+                    (attempts, failure, history, Some(time))
+                }
+                _ => return Err(batch::Nonsense),
+            };
+            hand_over(&mut first, index + 1, &mut values);
+            let (attempts, failure, history, time) = failed;
+            let error = TaskError::new(index, attempts, failure).with_history(history);
+            let error = error.on_host(host.to_owned());
+            match time {
+                Some(time) => {
+                    let ran = ran(flight, time, arrived);
+                    if let Some(watching) = self.work.watching()
+                        && ran.attempt > 0
+                    {
+                        watching.started(index, ran.attempt, ran.worker);
+                    }
+                    self.work.fail_after(error, ran);
+                }
+                None => self.work.fail(error),
+            }
+        }
+        hand_over(&mut first, 0, &mut values);
+        Ok(answered)
+    }
+
+    /// Tells what happened on the node.
+    fn tell(&self, flight: &Flight, told: Told, arrived: Instant) {
+        let Some(watching) = self.work.watching() else {
+            return;
+        };
+        let worker = flight.lane;
+        let index = |index| usize::try_from(index).unwrap_or(usize::MAX);
+        match told {
+            Told::Ran { index: at, time } => {
+                let ran = ran(flight, time, arrived);
+                watching.started(index(at), ran.attempt, worker);
+                watching.finished(index(at), ran, None);
+            }
+            Told::Retried {
+                index: at,
+                attempt,
+                failure,
+            } => watching.retried(index(at), attempt, worker, failure),
+            Told::Died { pid, how } => watching.tell(|run| observe::Event::WorkerDied {
+                run,
+                worker,
+                pid,
+                how,
+            }),
+            Told::Line { task, stderr, text } => watching.tell(|run| observe::Event::Line {
+                run,
+                worker,
+                task: task.map(index),
+                stream: if stderr {
+                    OutputStream::Stderr
+                } else {
+                    OutputStream::Stdout
+                },
+                text,
+            }),
+            Told::Lost { events } => watching.tell(|_| observe::Event::Lost { events }),
+        }
+    }
+}
+
+/// When a task ran, by the clock of this machine: as long ago as the node says.
+fn ran(flight: &Flight, time: Time, arrived: Instant) -> Ran {
+    let started = arrived.checked_sub(time.ago).unwrap_or(flight.taken);
+    let started = started.max(flight.taken);
+    Ran {
+        worker: flight.lane,
+        attempt: time.attempt,
+        taken: started.checked_sub(time.wait_time).unwrap_or(started),
+        started,
+        run_time: time.run_time,
+    }
+}

@@ -1,0 +1,163 @@
+//! Workers and schedulers that are killed, cut off, or come late, and what the user sees of it.
+
+use std::thread;
+use std::time::Duration;
+
+use cluster_harness::DaskCluster;
+use parallel::{Dask, Failure, Output, Parallel, delayed};
+
+use super::here;
+use super::losses::{good, outcomes, told};
+use crate::home::{Home, call_home};
+use crate::tools::with_deadline;
+
+#[test]
+fn a_worker_that_is_cut_off_costs_nothing_and_a_killed_scheduler_all_that_is_pending() {
+    let mut cluster = DaskCluster::start();
+    let dask = Dask::connect(cluster.address()).unwrap();
+    assert_eq!(dask.slots(), 2);
+    let address = cluster.address().to_owned();
+    let all = outcomes(&dask, 4, |home| {
+        let callers = [home.next(), home.next()];
+        let there: Vec<_> = cluster.workers()[0].processes();
+        let (lost, kept): (Vec<_>, Vec<_>) = callers
+            .into_iter()
+            .partition(|caller| there.iter().any(|it| it.pid == caller.worker));
+        assert_eq!((lost.len(), kept.len()), (1, 1));
+        // With all that runs there, the nanny too.
+        cluster.remove_worker(0);
+        lost.into_iter()
+            .for_each(crate::home::Caller::wait_until_gone);
+        kept.into_iter().for_each(crate::home::Caller::answer);
+        // One that came since takes its place.
+        cluster.add_worker();
+        (0..3).for_each(|_| home.next().answer());
+    });
+    good(all, 4);
+
+    let all = outcomes(&dask, 4, |home| {
+        let _callers = [home.next(), home.next()];
+        cluster.scheduler().kill();
+    });
+    told(all, &[&address, "its scheduler is gone"]);
+    let again = Parallel::new(1).backend(dask).map(|i: u64| i, 0..1);
+    told(
+        again.map(|_| Vec::new()),
+        &[&address, "its scheduler is gone"],
+    );
+}
+
+#[test]
+fn a_timeout_ends_the_process_on_the_node() {
+    let home = Home::new();
+    let dask = here().timeout(Duration::from_millis(300));
+    let parallel = Parallel::new(2).backend(dask).batch_size(2);
+    let outcomes = with_deadline(|| {
+        thread::scope(|scope| {
+            let path = home.path();
+            let tasks = (0..4u64).map(move |i| delayed(call_home, (path.clone(), i)));
+            let call = scope.spawn(|| parallel.outcomes(tasks));
+            for _ in 0..4 {
+                let caller = home.next();
+                if caller.index == 0 {
+                    crate::home::gone(caller.worker);
+                } else {
+                    caller.answer();
+                }
+            }
+            call.join().unwrap()
+        })
+    });
+    for (i, outcome) in outcomes.unwrap().into_iter().enumerate() {
+        match outcome {
+            Ok(value) => assert_eq!(value, i as u64),
+            Err(error) => {
+                let timed_out = matches!(error.failure(), Failure::TimedOut { .. });
+                assert!(timed_out && i == 0, "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn to_drop_a_stream_ends_what_runs_there() {
+    let home = Home::new();
+    with_deadline(|| {
+        let parallel = Parallel::new(3).backend(here()).batch_size(1);
+        let path = home.path();
+        let stream = parallel.iter((0..).map(move |i| delayed(call_home, (path.clone(), i))));
+        let callers = [home.next(), home.next(), home.next()];
+        drop(stream);
+        for caller in callers {
+            crate::home::gone(caller.worker);
+        }
+        assert_eq!(parallel.map(|i: u64| i + 1, 0..3).unwrap(), [1, 2, 3]);
+    });
+}
+
+#[test]
+fn what_is_printed_there_comes_as_lines_here() {
+    fn talk(i: u64) -> u64 {
+        println!("out {i}");
+        eprintln!("err {i}");
+        i
+    }
+    let lines = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = std::sync::Arc::clone(&lines);
+    let parallel = Parallel::new(2)
+        .backend(here().output(Output::Lines))
+        .observer(move |event: &parallel::Event| {
+            if let parallel::Event::Line { task, text, .. } = event {
+                heard.lock().unwrap().push((task.unwrap(), text.clone()));
+            }
+        });
+    with_deadline(|| parallel.map(talk, 0..20)).unwrap();
+    let mut lines = std::mem::take(&mut *lines.lock().unwrap());
+    lines.sort();
+    let expected = (0..20).flat_map(|i| [(i, format!("err {i}")), (i, format!("out {i}"))]);
+    assert_eq!(lines, Vec::from_iter(expected));
+}
+
+#[test]
+fn a_worker_that_comes_later_counts() {
+    let mut cluster = DaskCluster::start_with(1, 1, &[]);
+    let dask = Dask::connect(cluster.address()).unwrap();
+    assert_eq!(dask.slots(), 1);
+    cluster.add_worker();
+    with_deadline(|| crate::tools::until(|| dask.slots() == 2));
+    // Both at once, or neither would go on.
+    good(
+        outcomes(&dask, 2, |home| {
+            let callers = [home.next(), home.next()];
+            callers.into_iter().for_each(crate::home::Caller::answer);
+        }),
+        2,
+    );
+}
+
+#[test]
+fn a_local_cluster_goes_with_its_value() {
+    let dask = with_deadline(|| Dask::local(2)).unwrap();
+    assert_eq!(dask.slots(), 2);
+    let mut callers = Vec::new();
+    let all = outcomes(&dask, 2, |home| {
+        callers.extend([home.next(), home.next()]);
+        callers.iter_mut().for_each(crate::home::Caller::reply);
+    });
+    good(all, 2);
+    with_deadline(|| {
+        drop(dask);
+        callers
+            .into_iter()
+            .for_each(crate::home::Caller::wait_until_gone);
+    });
+}
+
+#[test]
+fn a_backend_can_be_named() {
+    let name = format!("dask={}", super::address());
+    let backend = parallel::AnyBackend::named(&name).unwrap();
+    let parallel = Parallel::new(-1).backend(backend);
+    let squares = with_deadline(|| parallel.map(|i: u64| i * i, 0..100)).unwrap();
+    assert!(squares.into_iter().eq((0..100).map(|i| i * i)));
+}
