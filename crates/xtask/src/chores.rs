@@ -73,6 +73,11 @@ pub(crate) fn bench(options: &[&str]) -> Step {
     Step::cargo("benchmarks", "run --release -p bench --").arguments(options)
 }
 
+/// What the program's side of a cluster sustains, if there is nothing but that.
+pub(crate) fn simulate(options: &[&str]) -> Step {
+    Step::cargo("simulation", "run --release -p simulate --").arguments(options)
+}
+
 /// Storms in which workers are killed and broken.
 pub(crate) fn chaos(options: &[&str]) -> Step {
     Step::cargo("chaos", "run --release -p chaos --").arguments(options)

@@ -1,4 +1,4 @@
-//! The chores of this workspace: `cargo xtask test | test-cluster | test-browser | bench | chaos | fuzz | docs`.
+//! The chores of this workspace: `cargo xtask test | test-cluster | test-browser | bench | chaos | fuzz | simulate | docs`.
 
 mod chores;
 mod cluster;
@@ -23,6 +23,7 @@ usage: cargo xtask <chore>
            `--help` tells more
   chaos    storms of tasks whose workers are killed and broken, for `--seconds N`, with `--seed S`;
            `--help` tells more
+  simulate calls on a cluster of 10 000 slots that do not exist; `--help` tells more; needs Python
   docs     the reference (cargo doc) and the book (mdbook)";
 
 fn main() -> ExitCode {
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         }
         ["bench", options @ ..] => Ok(vec![chores::bench(options)]),
         ["chaos", options @ ..] => Ok(vec![chores::chaos(options)]),
+        ["simulate", options @ ..] => Ok(vec![chores::simulate(options)]),
         ["docs"] => Ok(chores::docs()),
         _ => {
             eprintln!("{USAGE}");

@@ -12,6 +12,7 @@
 use std::env;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use rustix::fs::{FlockOperation, flock};
@@ -35,7 +36,8 @@ pub(super) fn main(mark: &str) -> Option<io::Result<()>> {
 
 fn begin() -> io::Result<()> {
     let mut tidying = Command::new("/proc/self/exe");
-    tidying.env(MARK, TIDYING).current_dir("/");
+    // In a group of its own, for those who end groups.
+    tidying.env(MARK, TIDYING).current_dir("/").process_group(0);
     tidying
         .stdin(Stdio::null())
         .stdout(Stdio::null())

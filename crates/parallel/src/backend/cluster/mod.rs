@@ -66,6 +66,14 @@ struct Cluster {
     refused: Option<String>,
 }
 
+/// As an engine starts about a thousand batches a second, whatever it has of slots, they must last longer where
+/// there are more than a few hundred, or slots would wait for it.
+fn batch_time(slots: usize) -> Duration {
+    const BETWEEN_STARTS: Duration = Duration::from_millis(1);
+    let slots = u32::try_from(slots).unwrap_or(u32::MAX);
+    BETWEEN_STARTS.saturating_mul(slots).max(BATCH_TIME)
+}
+
 impl Cluster {
     fn connect(target: Target) -> Result<Self, BackendError> {
         check_start()?;

@@ -115,7 +115,7 @@ macro_rules! worker_options {
             }
 
             fn batch_time(&self) -> std::time::Duration {
-                super::BATCH_TIME
+                super::batch_time(self.cluster.slots())
             }
 
             fn slots(&self) -> Option<usize> {

@@ -167,7 +167,8 @@ class Engine:
                 return ready.result()
             except Exception as error:
                 why = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-                if "Starting Ray client server failed" in why and again < TRIES - 1:
+                failed = "Starting Ray client server failed" in why or "in start_specific_server" in why
+                if failed and again < TRIES - 1:
                     continue
                 raise Fatal(advice(why) or f"{type(error).__name__}: {error}") from None
 
