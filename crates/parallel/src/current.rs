@@ -218,10 +218,20 @@ impl Here {
 
     /// Another call's tasks come next.
     #[cfg(target_os = "linux")]
-    pub(crate) fn renew(&self, worker: usize, stop: Arc<dyn Stop>) {
+    pub(crate) fn renew(&self, stop: Arc<dyn Stop>) {
         PLACE.with_borrow_mut(|place| {
             if let Some(place) = place {
-                (place.worker, place.stop) = (worker, stop);
+                place.stop = stop;
+            }
+        });
+    }
+
+    /// Tasks know their worker by this number from now on.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn know_worker_as(&self, worker: usize) {
+        PLACE.with_borrow_mut(|place| {
+            if let Some(place) = place {
+                place.worker = worker;
             }
         });
     }

@@ -138,8 +138,6 @@ pub(super) struct Worker {
     memory: Arc<Memory>,
     tell: Arc<OwnedFd>,
     pub(super) terms: Terms,
-    /// The number by which tasks know this worker.
-    known_as: usize,
     marker: Option<Marker>,
     /// What its tasks tell `tracing`, if that is wanted.
     pub(super) told: Option<Arc<Gathered>>,
@@ -195,7 +193,6 @@ impl Worker {
             spin: Spin::default(),
             memory,
             tell,
-            known_as: terms.worker,
             terms,
             marker,
             told,
@@ -235,7 +232,8 @@ impl Worker {
                     let inherited = wire::decode(self.inbox.payload(inherited));
                     let inherited = inherited.map_err(|_| End::Lost)?;
                     context::enter_worker(&inherited);
-                    self.known_as = inherited.worker().unwrap_or(self.terms.worker);
+                    let known_as = inherited.worker().unwrap_or(self.terms.worker);
+                    self.here.know_worker_as(known_as);
                 }
                 Some((header, _)) if header.kind == Kind::Parcel => {
                     self.parcel = self.inbox.take_parcel();
@@ -292,7 +290,7 @@ impl Worker {
                 tell: Arc::clone(&self.tell),
                 generation: task.generation,
             };
-            self.here.renew(self.known_as, Arc::new(revoked));
+            self.here.renew(Arc::new(revoked));
         }
         self.listen(at);
         self.here.task(at.index, at.attempt);
