@@ -154,36 +154,48 @@ fn is<V: 'static, W: 'static>() -> bool {
 thread_local! {
     /// Whether the call that is about to begin may leave its result as a parcel.
     static OPEN: Cell<bool> = const { Cell::new(false) };
-    /// What lies beside the bytes of a call.
+    /// Whether anything lies beside the bytes of a call. It costs less to ask than the parcel itself.
+    static ANY: Cell<bool> = const { Cell::new(false) };
+    /// What lies there.
     static PARCEL: Cell<Option<Parcel>> = const { Cell::new(None) };
 }
 
 /// Makes a call that finds `parcel` beside its bytes, and may leave one if `open`.
+#[inline]
 pub(crate) fn exchange<R>(
     parcel: Option<Parcel>,
     open: bool,
     call: impl FnOnce() -> R,
 ) -> (R, Option<Parcel>) {
     OPEN.set(open);
-    PARCEL.set(parcel);
+    if let Some(parcel) = parcel {
+        leave(parcel);
+    }
     let result = call();
     OPEN.set(false);
-    (result, PARCEL.take())
+    (result, take())
 }
 
 /// In a call, first thing: whether it may leave its result as a parcel. Calls that are made by what it calls
 /// may not.
+#[inline]
 pub(super) fn is_open() -> bool {
     OPEN.replace(false)
 }
 
 /// What lies beside the bytes.
+#[inline]
 pub(crate) fn take() -> Option<Parcel> {
-    PARCEL.take()
+    if ANY.replace(false) {
+        PARCEL.take()
+    } else {
+        None
+    }
 }
 
 /// Lays something down beside the bytes of a result.
 pub(super) fn leave(parcel: Parcel) {
+    ANY.set(true);
     PARCEL.set(Some(parcel));
 }
 
