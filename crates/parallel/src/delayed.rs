@@ -151,8 +151,8 @@ where
 impl<F, A, R> Portable for Delayed<F, A>
 where
     F: FnOnce(A) -> R + wire::Captureless,
-    A: wire::Value,
-    R: wire::Value,
+    A: wire::OwnedValue,
+    R: wire::OwnedValue,
 {
     fn entry_point(&self) -> EntryPoint {
         wire::entry_point::<F, A, R>()

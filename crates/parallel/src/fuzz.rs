@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Failure;
 use crate::wire::frame::{Garbled, HEADER, Header};
 use crate::wire::inbox::{Inbox, RESERVE};
-use crate::wire::{Value, decode, encode};
+use crate::wire::{OwnedValue, decode, encode};
 
 /// Positions and bytes of a ring that the other side changes at will, as a series of steps.
 #[cfg(target_os = "linux")]
@@ -163,7 +163,7 @@ enum Bake {
 /// Bytes are an error that names the type, or a value that travels on and arrives the same. It need not
 /// have the same bytes, as a number may have been written with more of them than it takes, and a time with
 /// more nanoseconds than a second has.
-fn check<V: Value>(bytes: &[u8]) {
+fn check<V: OwnedValue>(bytes: &[u8]) {
     match decode::<V>(bytes) {
         Err(Failure::Decode { type_name, .. }) => {
             assert_eq!(type_name, std::any::type_name::<V>());
@@ -179,7 +179,7 @@ fn check<V: Value>(bytes: &[u8]) {
 /// The same; and a vector that is copied as a whole is what serde makes of these bytes.
 fn check_bulk<E>(bytes: &[u8])
 where
-    Vec<E>: Value,
+    Vec<E>: OwnedValue,
 {
     check::<Vec<E>>(bytes);
     // A tuple is encoded as what is in it, and is not such a vector.
@@ -188,7 +188,7 @@ where
     assert_eq!(as_a_whole.ok(), by_serde.ok());
 }
 
-fn encoded<V: Value>(value: &V) -> Vec<u8> {
+fn encoded<V: OwnedValue>(value: &V) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode(value, &mut bytes).unwrap();
     bytes

@@ -134,7 +134,7 @@ fn valid_failure() -> impl Strategy<Value = Vec<u8>> {
 
 /// The number of a type, and a value of it.
 fn valid_value() -> impl Strategy<Value = Vec<u8>> {
-    fn of<V: Value>(number: u8, value: &V) -> Vec<u8> {
+    fn of<V: OwnedValue>(number: u8, value: &V) -> Vec<u8> {
         let mut bytes = vec![number];
         encode(value, &mut bytes).unwrap();
         bytes

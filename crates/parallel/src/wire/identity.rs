@@ -12,7 +12,7 @@
 use std::ptr::NonNull;
 
 use super::parcel::{self, Parcel};
-use super::value::{Value, encode, receive};
+use super::value::{OwnedValue, encode, receive};
 use super::{attachments, laps};
 use crate::error::Failure;
 
@@ -36,8 +36,8 @@ impl<F: Copy + Send + 'static> Captureless for F {}
 pub(crate) fn entry_point<F, A, R>() -> EntryPoint
 where
     F: FnOnce(A) -> R + Captureless,
-    A: Value,
-    R: Value,
+    A: OwnedValue,
+    R: OwnedValue,
 {
     const { assert_captureless::<F>() };
     |argument, result| {

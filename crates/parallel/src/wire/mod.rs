@@ -14,4 +14,4 @@ mod value;
 pub use identity::EntryPoint;
 pub(crate) use identity::{Captureless, entry_point, entry_point_of_action};
 pub use parcel::Contents;
-pub(crate) use value::{Value, decode, encode, receive};
+pub(crate) use value::{OwnedValue, decode, encode, receive};

@@ -15,10 +15,10 @@ use crate::error::Failure;
     note = "an argument and a result must be owned (no references: pass a clone, or `.to_owned()`), and \
             serializable: `#[derive(serde::Serialize, serde::Deserialize)]`"
 )]
-pub trait Value: Serialize + DeserializeOwned + Send + 'static {}
+pub trait OwnedValue: Serialize + DeserializeOwned + Send + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<V: Serialize + DeserializeOwned + Send + 'static> Value for V {}
+impl<V: Serialize + DeserializeOwned + Send + 'static> OwnedValue for V {}
 
 /// Appends `value` to `out`.
 pub(crate) fn encode<V: Serialize + 'static>(value: &V, out: &mut Vec<u8>) -> Result<(), Failure> {

@@ -7,6 +7,14 @@
     reason = "each backend includes the same behaviours"
 )]
 
+/// Says what plain `cargo test` leaves out.
+#[cfg(not(feature = "cluster-tests"))]
+#[test]
+#[ignore = "on real Dask and Ray clusters, which need Python: `cargo xtask test-cluster`"]
+fn on_clusters() {
+    panic!("run `cargo xtask test-cluster`");
+}
+
 mod any;
 mod custom;
 #[cfg(target_os = "linux")]

@@ -47,7 +47,7 @@ pub(super) struct Queued<T> {
     /// When it was taken from the work.
     pub(super) taken: Instant,
     /// When it was encoded, if anybody wants to know.
-    pub(super) encoded: Option<Stretch>,
+    pub(super) encoded: Option<Box<Stretch>>,
     /// To what it refers, as it was sent last.
     pub(super) objects: Vec<Arc<Object>>,
 }

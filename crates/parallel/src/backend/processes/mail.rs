@@ -188,7 +188,7 @@ where
                         word,
                     };
                     let place = self.sent;
-                    self.queue[place].encoded = stretch;
+                    self.queue[place].encoded = stretch.map(Box::new);
                     let frame = match parcel {
                         None => {
                             self.sent += 1;

@@ -185,7 +185,8 @@ where
         let there = self.watched.there.take();
         let decoded = self.watched.decoded.take();
         if let (Some(watching), Some(there)) = (self.work.watching(), there)
-            && let (Some(argument_encoded), Some(result_decoded)) = (queued.encoded, decoded)
+            && let (Some(argument_encoded), Some(result_decoded)) =
+                (queued.encoded.as_deref().copied(), decoded)
         {
             watching.tell(|run| Event::Carried {
                 run,
