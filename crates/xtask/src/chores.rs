@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::cluster::test_cluster;
 use crate::step::{Step, root};
 
 /// Everything that must hold before a change is accepted, the quick steps first.
@@ -32,9 +31,6 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
             "tests, explicit-init",
             "test -p parallel --features explicit-init --test explicit_init",
         ),
-    ];
-    steps.extend(test_cluster()?);
-    steps.extend([
         // Another configuration of every crate: beside the rest, it would have all of it built again.
         Step::cargo("model checks", "test -p parallel --lib --release loom")
             .must_run_tests()
@@ -52,7 +48,7 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
             "release build",
             "build --workspace --bins --examples --release --features parallel/stream,parallel/ndarray",
         ),
-    ]);
+    ];
     let built = target.join("release");
     for example in programs_in("examples")? {
         let program = built.join("examples").join(&example);

@@ -94,7 +94,12 @@ fn an_array_comes_back_as_the_same_one() {
     let parts = (0..40).map(|i| array.slice(i..));
     let back = with_deadline(|| parallel(2).map(|part: Shared<[u32]>| part, parts)).unwrap();
     for (i, part) in back.iter().enumerate() {
-        assert_eq!(part.as_ptr(), &raw const array[i], "no second mapping");
+        // To another machine it goes as a copy.
+        if super::super::FAR {
+            assert_eq!(*part, array.slice(i..));
+        } else {
+            assert_eq!(part.as_ptr(), &raw const array[i], "no second mapping");
+        }
     }
 }
 
@@ -108,9 +113,11 @@ fn a_worker_maps_it_once() {
         let tasks = std::iter::repeat_n(array.clone(), 30);
         places.extend(with_deadline(|| parallel.map(place, tasks)).unwrap());
     }
+    assert_eq!(places.len(), 90);
     places.sort_unstable();
     places.dedup();
-    assert!(places.len() <= 2, "{places:?}");
+    // On a cluster each task has a copy yet.
+    assert!(places.len() <= 2 || super::super::FAR, "{places:?}");
 }
 
 #[test]
