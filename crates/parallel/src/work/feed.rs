@@ -118,7 +118,9 @@ impl<T> Feed<T> {
         let mut slept = false;
         loop {
             let mut state = self.state.lock();
-            if slept && !state.is_hungry(thread::current().id()) {
+            // Whoever has woken it: a task may have left a call of `unpark` behind. Who is awake is not hungry,
+            // and would be woken in vain in place of one that sleeps.
+            if slept && !state.remove_hungry(thread::current().id()) {
                 state.waking = false;
             }
             if stopping.stopped() {
@@ -144,7 +146,6 @@ impl<T> Feed<T> {
                 return None;
             }
             let me = thread::current();
-            state.hungry.retain(|lane| lane.id() != me.id());
             state.hungry.push(me.clone());
             let known = state.known.contains(&me.id());
             if !known {
@@ -183,8 +184,10 @@ impl<T> Feed<T> {
 }
 
 impl<T> State<T> {
-    fn is_hungry(&self, lane: ThreadId) -> bool {
-        self.hungry.iter().any(|hungry| hungry.id() == lane)
+    /// Whether it was there: if not, it has been woken.
+    fn remove_hungry(&mut self, lane: ThreadId) -> bool {
+        let place = self.hungry.iter().position(|hungry| hungry.id() == lane);
+        place.map(|place| self.hungry.remove(place)).is_some()
     }
 }
 
@@ -243,6 +246,23 @@ mod tests {
             taken.sort_unstable();
             assert_eq!(taken, [0, 1, 2]);
         });
+    }
+
+    #[test]
+    fn a_lane_that_somebody_else_has_woken_is_not_hungry() {
+        let feed = Feed::new();
+        // Another lane is on its way.
+        feed.state.lock().waking = true;
+        thread::scope(|scope| {
+            let lane = scope.spawn(|| take(&feed, 1, true));
+            while feed.state.lock().hungry.is_empty() {
+                thread::yield_now();
+            }
+            feed.push(7, false).unwrap();
+            lane.thread().unpark();
+            assert_eq!(lane.join().unwrap(), Some((0, vec![7])));
+        });
+        assert!(feed.state.lock().hungry.is_empty());
     }
 
     #[test]

@@ -81,9 +81,6 @@ enum Output<R> {
     Handed(Delivery<R>),
 }
 
-/// Tasks, and the places for their results if there are such.
-type WithPlaces<T> = (Batch<T>, Option<Row<<T as Task>::Output>>);
-
 /// The tasks of one call, and what comes of them.
 ///
 /// A [`Backend`](crate::Backend) is handed one and [`take`](Self::take)s batches from it, on as many
@@ -130,17 +127,6 @@ impl<'a, T: Task> Work<'a, T> {
     /// have.
     pub(crate) fn take_now(&self) -> Option<Batch<T>> {
         self.next_batch(false, |_| {})
-    }
-
-    /// The next tasks, and the places for their results if there are such.
-    fn take_with_row(&self) -> Option<WithPlaces<T>> {
-        let mut row = None;
-        let batch = self.next_batch(true, |batch| {
-            if let Output::Kept(_, room) = &self.output {
-                row = room.lock().give(batch.first, batch.len());
-            }
-        });
-        batch.map(|batch| (batch, row))
     }
 
     /// The next tasks. Those who `claim` something for them do so in the order of their indices.

@@ -11,6 +11,9 @@ use crate::delayed::Task;
 use crate::error::TaskError;
 use crate::panics;
 
+/// Tasks, and the places for their results if there are such.
+type WithPlaces<T> = (Batch<T>, Option<Row<<T as Task>::Output>>);
+
 impl<T: Task> Work<'_, T> {
     /// Takes batches and runs them on this thread until none are left: the whole of a lane, for a
     /// backend that runs tasks where it was called.
@@ -58,6 +61,17 @@ impl<T: Task> Work<'_, T> {
             batches.end_of_batch();
             self.measured(tasks, start.elapsed());
         }
+    }
+
+    /// The next tasks, and the places for their results if there are such.
+    fn take_with_row(&self) -> Option<WithPlaces<T>> {
+        let mut row = None;
+        let batch = self.next_batch(true, |batch| {
+            if let Output::Kept(_, room) = &self.output {
+                row = room.lock().give(batch.first, batch.len());
+            }
+        });
+        batch.map(|batch| (batch, row))
     }
 
     /// Runs a batch of which each task is told.
@@ -168,7 +182,7 @@ impl<T: Task> Work<'_, T> {
     }
 }
 
-/// Tasks that are run, in a variable that nobody else can see, which spares a tiny task half of its cost. Those
+/// Tasks that are run, in a variable that nobody else can see, so that the compiler can keep it in registers. Those
 /// that are left go back at the end, or at a panic.
 struct Ahead<'h, T> {
     tasks: IntoIter<T>,

@@ -115,9 +115,12 @@ where
 
     /// Turns tasks into frames, up to a size. A task that cannot be sent fails here.
     fn encode(&mut self) {
-        let most = self.most_sent();
+        let most = self.queue.len().min(self.most_sent());
+        if self.sent >= most {
+            return;
+        }
         let session = attachments::enter(None);
-        while self.sent < self.queue.len().min(most)
+        while self.sent < most.min(self.queue.len())
             && self.outbox.len() < ENCODE
             && self.parcel_out.is_none()
             && !self.work.stopped()
