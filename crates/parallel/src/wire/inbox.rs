@@ -26,18 +26,28 @@ pub(crate) struct Incoming {
     parcel: Parcel,
     /// So many of its bytes have come.
     came: usize,
+    /// Whether it lies in memory of which nobody has been told.
+    has_moved: bool,
 }
 
 /// So many bytes of a parcel are copied at a time: the other side goes on with what it has meanwhile.
 pub(crate) const PIECE: usize = 1 << 16;
 
 impl Incoming {
-    fn new(header: Header) -> Result<Self, Garbled> {
-        let parcel = Parcel::of_width(header.word).ok_or(Garbled(header.word))?;
+    fn new(header: Header, landing: Option<Parcel>) -> Result<Self, Garbled> {
+        let fits = |landing: &Parcel| {
+            let contents = landing.contents();
+            contents.can_become(header.payload, header.word)
+        };
+        let parcel = match landing.filter(fits) {
+            Some(landing) => landing,
+            None => Parcel::of_width(header.word).ok_or(Garbled(header.word))?,
+        };
         Ok(Self {
             header,
             parcel,
             came: 0,
+            has_moved: false,
         })
     }
 
@@ -46,14 +56,21 @@ impl Incoming {
         let whole = self.header.payload;
         let end = whole.min(self.came + PIECE);
         if self.parcel.capacity() < end {
-            // For no more than came already, or `RESERVE`.
-            self.parcel
-                .reserve_exact(whole.min(RESERVE.max(2 * self.came)));
+            // For no more than came already, or `RESERVE_PARCEL`.
+            let room = RESERVE_PARCEL.max(2 * self.came);
+            self.parcel.reserve_exact(whole.min(room));
+            self.has_moved = true;
         }
         if self.parcel.contents().bytes.len() < end {
             self.parcel.resize(end);
         }
         &mut self.parcel.bytes_mut()[self.came..end]
+    }
+
+    /// The memory in which it lies and of which this has not told yet: where that begins, and how many bytes.
+    pub(crate) fn new_memory(&mut self) -> Option<(*const u8, usize)> {
+        let parcel = &self.parcel;
+        std::mem::take(&mut self.has_moved).then(|| (parcel.start(), parcel.capacity()))
     }
 
     /// So many bytes have been put there.
@@ -84,6 +101,10 @@ const KEEP: usize = 1 << 20;
 /// Room is made for this much of an announced payload at a time.
 pub(crate) const RESERVE: usize = 1 << 24;
 
+/// The same for a parcel. Room in which nothing is written is no memory yet, and to give it in steps costs more: what
+/// came must be moved, or its pages.
+pub(crate) const RESERVE_PARCEL: usize = 1 << 28;
+
 impl Inbox {
     /// Where new bytes are appended.
     pub(crate) fn space(&mut self) -> &mut Vec<u8> {
@@ -108,7 +129,17 @@ impl Inbox {
     /// The next frame, its payload as a range of [`payload`](Self::payload), or as
     /// [a parcel](Self::take_parcel); `None` if it is not there yet as a whole.
     pub(crate) fn next(&mut self) -> Result<Option<(Header, Range<usize>)>, Garbled> {
-        if let Some(incoming) = self.incoming.take_if(|incoming| incoming.is_whole()) {
+        self.next_landing(|_| None)
+    }
+
+    /// The same. A parcel that begins to come goes to the place of the one that `landing` gives, if it fits there:
+    /// fresh memory costs more than what is copied to it.
+    pub(crate) fn next_landing(
+        &mut self,
+        landing: impl FnOnce(Header) -> Option<Parcel>,
+    ) -> Result<Option<(Header, Range<usize>)>, Garbled> {
+        if let Some(mut incoming) = self.incoming.take_if(|incoming| incoming.is_whole()) {
+            incoming.parcel.resize(incoming.header.payload);
             self.parcel = Some(incoming.parcel);
             return Ok(Some((incoming.header, 0..0)));
         }
@@ -122,7 +153,7 @@ impl Inbox {
         let header = Header::from_bytes(*header)?;
         let begin = self.start + HEADER;
         if header.kind == Kind::Parcel {
-            let mut incoming = Incoming::new(header)?;
+            let mut incoming = Incoming::new(header, landing(header))?;
             self.start = begin + incoming.take_from(&self.bytes[begin..]);
             self.incoming = Some(incoming);
             return self.next();
@@ -245,7 +276,7 @@ mod tests {
             while let Ok(Some((_, range))) = inbox.next() {
                 prop_assert!(inbox.payload(range).len() <= bytes.len());
             }
-            prop_assert!(inbox.capacity() <= bytes.len() * 2 + RESERVE);
+            prop_assert!(inbox.capacity() <= bytes.len() * 2 + RESERVE_PARCEL);
         }
     }
 
@@ -260,9 +291,9 @@ mod tests {
         let mut inbox = Inbox::default();
         put(&mut inbox, &header.to_bytes());
         assert_eq!(inbox.next(), Ok(None));
-        for came in 1..=600 {
+        for came in 1..=8000 {
             put(&mut inbox, &[7; PIECE]);
-            assert!(inbox.capacity() <= RESERVE.max(4 * came * PIECE) + PIECE);
+            assert!(inbox.capacity() <= RESERVE_PARCEL.max(4 * came * PIECE) + PIECE);
         }
         // No parcel has numbers of such a width, nor a part of one.
         for (payload, word) in [(9, 3), (9, 2), (8, 16)] {

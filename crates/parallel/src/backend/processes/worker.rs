@@ -155,6 +155,8 @@ pub(super) struct Worker {
     inbox: Inbox,
     /// What came for the next task, and then what came of it, beside a frame.
     pub(super) parcel: Option<Parcel>,
+    /// The memory of one that was sent, for one that comes.
+    pub(super) spare: Option<Parcel>,
     /// The frame that is being made.
     pub(super) frame: Vec<u8>,
     /// The number of the next answer.
@@ -205,6 +207,7 @@ impl Worker {
             shelf,
             inbox: Inbox::default(),
             parcel: None,
+            spare: None,
             frame: Vec::new(),
             answers: 0,
             batch_start: None,
@@ -215,7 +218,8 @@ impl Worker {
     /// Takes frames until one says to leave.
     fn serve(mut self) -> Result<(), End> {
         loop {
-            match self.inbox.next().map_err(|_| End::Lost)? {
+            let next = self.inbox.next_landing(|_| self.spare.take());
+            match next.map_err(|_| End::Lost)? {
                 Some((header, _)) if header.kind == Kind::Exit => {
                     // The rest of a batch may have gone to another worker.
                     self.end_batch();
