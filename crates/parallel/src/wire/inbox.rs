@@ -281,6 +281,39 @@ mod tests {
     }
 
     #[test]
+    fn a_parcel_lands_where_it_fits() {
+        let header = Header {
+            kind: Kind::Parcel,
+            generation: 0,
+            payload: 800,
+            word: 8,
+        };
+        let of_width = |width, bytes| {
+            let mut parcel = Parcel::of_width(width).unwrap();
+            parcel.resize(bytes);
+            parcel
+        };
+        for (landing, fits) in [
+            (of_width(8, 800), true),
+            (of_width(8, 900), true),
+            (of_width(8, 1000), false),
+            (of_width(8, 792), false),
+            (of_width(4, 800), false),
+        ] {
+            let start = landing.start();
+            let mut inbox = Inbox::default();
+            put(&mut inbox, &header.to_bytes());
+            let mut landing = Some(landing);
+            assert_eq!(inbox.next_landing(|_| landing.take()), Ok(None));
+            put(&mut inbox, &[7; 800]);
+            assert_eq!(inbox.next(), Ok(Some((header, 0..0))));
+            let parcel = inbox.take_parcel().unwrap();
+            assert_eq!(parcel.contents().bytes, [7; 800]);
+            assert_eq!(parcel.start() == start, fits);
+        }
+    }
+
+    #[test]
     fn a_parcel_has_room_for_what_came() {
         let header = Header {
             kind: Kind::Parcel,
