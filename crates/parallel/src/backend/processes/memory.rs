@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use memmap2::{MmapOptions, MmapRaw};
-use rustix::mm::{Advice, madvise};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::mm::{Advice, madvise};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::ring::{Line, Positions, Storage};
@@ -273,7 +273,13 @@ pub(super) fn in_huge_pages(start: *const u8, len: usize) {
     let first = start.with_addr(first);
     // SAFETY: this says how pages are given, and changes neither what is in them nor who may use them, also where
     // other memory is in the first and the last page.
-    let _ = unsafe { madvise(first.cast_mut().cast(), end - first.addr(), Advice::LinuxHugepage) };
+    let _ = unsafe {
+        madvise(
+            first.cast_mut().cast(),
+            end - first.addr(),
+            Advice::LinuxHugepage,
+        )
+    };
 }
 
 #[cfg(all(test, loom))]

@@ -159,7 +159,9 @@ where
     /// outcome.
     fn unanswered(&self, started: u64) -> usize {
         // Whatever a worker that has gone mad says: a task of which the result has begun to come has started.
-        let unanswered = started.saturating_sub(self.received).max(u64::from(self.landed));
+        let unanswered = started
+            .saturating_sub(self.received)
+            .max(u64::from(self.landed));
         usize::try_from(unanswered).map_or(self.sent, |unanswered| unanswered.min(self.sent))
     }
 
