@@ -16,6 +16,8 @@ use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
+use crate::huge_pages;
+
 /// Where the results of a call will be, if their number is known.
 #[derive(Debug)]
 pub(super) struct Room<R> {
@@ -84,8 +86,12 @@ impl<R> Room<R> {
 
 impl<R> Memory<R> {
     fn new(capacity: usize) -> Option<Self> {
-        let mut values = Vec::new();
+        let mut values = Vec::<R>::new();
         values.try_reserve_exact(capacity).ok()?;
+        huge_pages::advise(
+            values.as_ptr().cast(),
+            capacity.saturating_mul(size_of::<R>()),
+        );
         Some(Self::of(values))
     }
 

@@ -5,8 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use super::memory::{self, Memory, Ring};
+use super::memory::{Memory, Ring};
 use super::ring::{self, Consumer, Corrupt, DATA, Producer, SPACE};
+use crate::huge_pages;
 use crate::sync::atomic::AtomicU32;
 use crate::wire::inbox::Inbox;
 
@@ -77,8 +78,8 @@ impl Link {
             None => self.into.read(inbox.space())?,
             Some(incoming) => {
                 let len = self.into.read_over(incoming.space())?;
-                if let Some((start, len)) = incoming.new_memory() {
-                    memory::in_huge_pages(start, len);
+                if let Some((start, bytes)) = incoming.new_memory() {
+                    huge_pages::advise(start, bytes);
                 }
                 incoming.advance(len);
                 len

@@ -21,7 +21,6 @@ use std::time::Duration;
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
-use rustix::mm::{Advice, madvise};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::ring::{Line, Positions, Storage};
@@ -257,29 +256,6 @@ impl Storage for Ring {
         // not overlap.
         unsafe { std::ptr::copy_nonoverlapping(from, into.as_mut_ptr(), into.len()) };
     }
-}
-
-/// Advises the kernel to give this memory, which is new, in pages of two megabytes: in pages of four kilobytes, each
-/// of which comes when it is first written to, it takes four times as long.
-pub(super) fn in_huge_pages(start: *const u8, len: usize) {
-    const PAGE: usize = 1 << 12;
-    const HUGE: usize = 1 << 21;
-    if len < 2 * HUGE {
-        return;
-    }
-    // Of all the pages in which it lies: a mapping that has the advice for a part of it only cannot be moved as
-    // a whole, and the allocator would copy it to make it larger.
-    let (first, end) = (start.addr() & !(PAGE - 1), start.addr() + len);
-    let first = start.with_addr(first);
-    // SAFETY: this says how pages are given, and changes neither what is in them nor who may use them, also where
-    // other memory is in the first and the last page.
-    let _ = unsafe {
-        madvise(
-            first.cast_mut().cast(),
-            end - first.addr(),
-            Advice::LinuxHugepage,
-        )
-    };
 }
 
 #[cfg(all(test, loom))]
