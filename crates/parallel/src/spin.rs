@@ -19,7 +19,7 @@ const TRUST: u8 = 4;
 const PROBE: u32 = 32;
 
 /// Whether it has paid off to look.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Spin {
     trust: u8,
     waits: u32,
