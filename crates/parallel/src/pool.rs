@@ -29,7 +29,7 @@ use std::fmt;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use crate::spin::Spin;
+use crate::spin;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, thread, wait};
 
@@ -61,8 +61,6 @@ struct State {
     looking: usize,
     /// How many CPUs there are beside the caller's, once there are helpers.
     other_cpus: usize,
-    /// Whether it pays off for callers to look.
-    spin: Spin,
     helpers: usize,
     closing: bool,
 }
@@ -199,11 +197,10 @@ impl Drop for Posted<'_> {
         let mut state = lock(&shared.state);
         state.call(self.id).open = 0..0;
         if state.call(self.id).running > 0 {
-            let (ended, mut spin) = (shared.ended.load(Ordering::Relaxed), state.spin);
+            let ended = shared.ended.load(Ordering::Relaxed);
             drop(state);
-            spin.until_seen(|| shared.ended.load(Ordering::Acquire) != ended);
+            spin::look(|| shared.ended.load(Ordering::Acquire) != ended);
             state = lock(&shared.state);
-            state.spin = spin;
         }
         while state.call(self.id).running > 0 {
             state = wait(&shared.lane_ended, state);
@@ -240,7 +237,7 @@ impl State {
 
 /// What a helper does until the pool closes.
 fn help(shared: &Shared) {
-    let (mut spin, mut in_vain) = (Spin::default(), false);
+    let mut in_vain = false;
     let mut state = lock(&shared.state);
     loop {
         if let Some((id, number, lane)) = state.start_lane() {
@@ -258,7 +255,7 @@ fn help(shared: &Shared) {
             state.looking += 1;
             let posted = shared.posted.load(Ordering::Relaxed);
             drop(state);
-            in_vain = !spin.until_seen(|| shared.posted.load(Ordering::Acquire) != posted);
+            in_vain = !spin::look(|| shared.posted.load(Ordering::Acquire) != posted);
             state = lock(&shared.state);
             state.looking -= 1;
         } else {
