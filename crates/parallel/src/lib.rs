@@ -33,6 +33,7 @@ mod panics;
 mod parallel;
 mod pool;
 mod shared;
+mod spin;
 mod sync;
 mod wire;
 mod work;

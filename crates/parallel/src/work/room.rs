@@ -6,8 +6,8 @@
 //!   append   ├────── in order ──────┤            ┆                 ─► the vector that the caller gets
 //! ```
 //!
-//! The promise of the `unsafe` here: a [`Room`] gives out each place at most once, so that no two [`Row`]s
-//! overlap, and a row owns the values that were pushed into it, as a vector does. The memory is freed when the
+//! The promise of the `unsafe` here: each place is in one [`Row`] at most, which gets it from the [`Room`] or from the row
+//! that had it, so that no two rows overlap, and a row owns the values that were pushed into it, as a vector does. The memory is freed when the
 //! room and all of its rows are gone.
 #![allow(unsafe_code)]
 
@@ -23,6 +23,8 @@ pub(super) struct Room<R> {
     memory: Option<Arc<Memory<R>>>,
     /// The places before this one have been given out.
     given: usize,
+    /// Of them, those that came back unused.
+    returned: Vec<Row<R>>,
 }
 
 /// A vector without its length.
@@ -55,12 +57,20 @@ impl<R> Room<R> {
             capacity,
             memory: None,
             given: 0,
+            returned: Vec::new(),
         }
     }
 
     /// Some of the places from `first` on that nobody has, if they are there; room is made at the first time.
     pub(super) fn give(&mut self, first: usize, len: usize) -> Option<Row<R>> {
         let end = first.checked_add(len)?;
+        let held = |row: &Row<R>| row.first == first && row.end >= end;
+        if let Some(place) = self.returned.iter().position(held) {
+            let mut row = self.returned.swap_remove(place);
+            let rest = row.split_off(len);
+            self.take_back(rest);
+            return Some(row);
+        }
         if first < self.given || end > self.capacity {
             return None;
         }
@@ -79,6 +89,16 @@ impl<R> Room<R> {
             len: 0,
             end,
         })
+    }
+}
+
+impl<R> Room<R> {
+    /// Takes back places that nobody has used, to give them to somebody else.
+    pub(super) fn take_back(&mut self, row: Row<R>) {
+        let ours = |memory| Arc::ptr_eq(memory, &row.memory);
+        if row.len == 0 && row.first < row.end && self.memory.as_ref().is_some_and(ours) {
+            self.returned.push(row);
+        }
     }
 }
 
@@ -133,6 +153,23 @@ impl<R> Row<R> {
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Its places behind so many, of which it has used no more.
+    ///
+    /// # Panics
+    /// If it has.
+    pub(super) fn split_off(&mut self, places: usize) -> Self {
+        assert!(self.len <= places, "values lie in these places");
+        let middle = self.first.saturating_add(places).min(self.end);
+        let rest = Self {
+            memory: Arc::clone(&self.memory),
+            first: middle,
+            len: 0,
+            end: self.end,
+        };
+        self.end = middle;
+        rest
     }
 
     /// By which more values come in.
@@ -273,6 +310,47 @@ mod tests {
         assert!(room.give(5, 5).is_some());
         assert!(Room::<()>::new(9).give(0, 1).is_some());
         assert!(Room::<u64>::new(usize::MAX).give(0, 1).is_none());
+    }
+
+    #[test]
+    fn places_that_come_back_are_given_to_others() {
+        let mut room = Room::new(10);
+        let mut first = room.give(0, 8).unwrap();
+        first.writer().push(0);
+        let rest = first.split_off(first.len());
+        let mut kept = rest;
+        room.take_back(kept.split_off(3));
+        assert!(room.give(3, 1).is_none(), "somebody has it");
+        let mut others: Vec<Row<usize>> = [(4, 1), (5, 3), (8, 2)]
+            .map(|(first, len)| room.give(first, len).unwrap())
+            .into();
+        room.take_back(Row::alone(3));
+        assert!(
+            room.give(0, 3).is_none(),
+            "those are no places of this room"
+        );
+        others.insert(0, kept);
+        let mut next = 1;
+        for mut row in others {
+            let places = row.end - row.first;
+            let mut writer = row.writer();
+            for _ in 0..places {
+                writer.push(next);
+                next += 1;
+            }
+            drop(writer);
+            first.append(row).unwrap();
+        }
+        drop(room);
+        assert_eq!(first.into_vec(), (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    #[should_panic(expected = "values lie in these places")]
+    fn places_with_values_do_not_go_back() {
+        let mut row = Room::new(2).give(0, 2).unwrap();
+        row.writer().push(1);
+        row.split_off(0);
     }
 
     #[test]

@@ -30,7 +30,6 @@
 //! | [`courier`], [`shelf`], [`packet`] | memory of `Shared` arrays, on its way: the parent's side, the worker's, what is sent |
 //! | [`revoked`] | how a task there sees that its call has been stopped |
 //! | [`link`], [`ring`], [`memory`] | the connection |
-//! | [`spin`] | whether to sleep at once |
 //! | [`image`] | functions by name |
 
 mod aside;
@@ -55,7 +54,6 @@ mod revoked;
 mod ring;
 mod shelf;
 mod spans;
-mod spin;
 mod start;
 mod supervision;
 mod watched;

@@ -23,8 +23,8 @@ use super::hello::{Hello, MARK, Terms};
 use super::link::{Link, Side};
 use super::memory::Memory;
 use super::output::Printed;
-use super::spin::Spin;
 use crate::context::Inherited;
+use crate::spin::Spin;
 use crate::wire::frame::{Header, Kind};
 use crate::wire::inbox::Inbox;
 

@@ -19,7 +19,7 @@ const PROBE: u32 = 32;
 
 /// Whether it has paid off to look.
 #[derive(Debug)]
-pub(super) struct Spin {
+pub(crate) struct Spin {
     trust: u8,
     waits: u32,
 }
@@ -35,7 +35,7 @@ impl Default for Spin {
 
 impl Spin {
     /// Looks until it is `ready`, or it is time to sleep; whether it is ready.
-    pub(super) fn until<E>(
+    pub(crate) fn until<E>(
         &mut self,
         mut ready: impl FnMut() -> Result<bool, E>,
     ) -> Result<bool, E> {
