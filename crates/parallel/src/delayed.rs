@@ -102,6 +102,12 @@ where
         None
     }
 
+    /// Takes out of the argument what `contents` gives, for good: the memory is wanted for the result.
+    #[doc(hidden)]
+    fn take_contents(&mut self) -> Option<wire::Parcel> {
+        None
+    }
+
     /// Whether `decode`, called where the result came in, takes one that travelled in that way.
     #[doc(hidden)]
     fn takes_contents(&self) -> bool {
@@ -170,6 +176,10 @@ where
 
     fn contents(&self) -> Option<wire::Contents<'_>> {
         wire::parcel::contents(&self.arg)
+    }
+
+    fn take_contents(&mut self) -> Option<wire::Parcel> {
+        wire::Parcel::take_from(&mut self.arg)
     }
 
     fn takes_contents(&self) -> bool {

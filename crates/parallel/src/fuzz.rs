@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Failure;
 use crate::wire::frame::{Garbled, HEADER, Header};
-use crate::wire::inbox::{Inbox, RESERVE};
+use crate::wire::inbox::{Inbox, RESERVE_PARCEL};
 use crate::wire::{OwnedValue, decode, encode};
 
 /// Positions and bytes of a ring that the other side changes at will, as a series of steps.
@@ -42,7 +42,7 @@ pub fn frames(data: &[u8]) {
         loop {
             let expected = frame_at(&whole[taken..received]);
             let got = inbox.next();
-            assert!(inbox.capacity() <= 4 * received + RESERVE);
+            assert!(inbox.capacity() <= 4 * received + RESERVE_PARCEL);
             match (got, expected) {
                 (Ok(true), Ok(Some((same, there)))) => {
                     assert_eq!(inbox.header(), same);

@@ -27,6 +27,7 @@ mod fuzz;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzz;
+mod huge_pages;
 mod jobs;
 mod observe;
 mod panics;

@@ -30,18 +30,28 @@ pub(crate) struct Incoming {
     parcel: Parcel,
     /// So many of its bytes have come.
     came: usize,
+    /// Whether it lies in memory of which nobody has been told.
+    has_moved: bool,
 }
 
 /// So many bytes of a parcel are copied at a time: the other side goes on with what it has meanwhile.
 pub(crate) const PIECE: usize = 1 << 16;
 
 impl Incoming {
-    fn new(header: Header) -> Result<Self, Garbled> {
-        let parcel = Parcel::of_width(header.word).ok_or(Garbled(header.word))?;
+    fn new(header: Header, landing: Option<Parcel>) -> Result<Self, Garbled> {
+        let fits = |landing: &Parcel| {
+            let contents = landing.contents();
+            contents.can_become(header.payload(), header.word)
+        };
+        let parcel = match landing.filter(fits) {
+            Some(landing) => landing,
+            None => Parcel::of_width(header.word).ok_or(Garbled(header.word))?,
+        };
         Ok(Self {
             header,
             parcel,
             came: 0,
+            has_moved: false,
         })
     }
 
@@ -50,14 +60,21 @@ impl Incoming {
         let whole = self.header.payload();
         let end = whole.min(self.came + PIECE);
         if self.parcel.capacity() < end {
-            // For no more than came already, or `RESERVE`.
-            self.parcel
-                .reserve_exact(whole.min(RESERVE.max(2 * self.came)));
+            // For no more than came already, or `RESERVE_PARCEL`.
+            let room = RESERVE_PARCEL.max(2 * self.came);
+            self.parcel.reserve_exact(whole.min(room));
+            self.has_moved = true;
         }
         if self.parcel.contents().bytes.len() < end {
             self.parcel.resize(end);
         }
         &mut self.parcel.bytes_mut()[self.came..end]
+    }
+
+    /// The memory in which it lies and of which this has not told yet: where that begins, and how many bytes.
+    pub(crate) fn new_memory(&mut self) -> Option<(*const u8, usize)> {
+        let parcel = &self.parcel;
+        std::mem::take(&mut self.has_moved).then(|| (parcel.start(), parcel.capacity()))
     }
 
     /// So many bytes have been put there.
@@ -88,6 +105,10 @@ const KEEP: usize = 1 << 20;
 /// Room is made for this much of an announced payload at a time.
 pub(crate) const RESERVE: usize = 1 << 24;
 
+/// The same for a parcel. Room in which nothing is written is no memory yet, and to give it in steps costs more: what
+/// came must be moved, or its pages.
+pub(crate) const RESERVE_PARCEL: usize = 1 << 28;
+
 impl Inbox {
     /// Where new bytes are appended.
     pub(crate) fn space(&mut self) -> &mut Vec<u8> {
@@ -114,8 +135,17 @@ impl Inbox {
     ///
     /// Whoever wants them asks for them: as an option in a result they would be copied in parts on their way,
     /// and a processor waits for parts that it has just written.
-    #[inline]
     pub(crate) fn next(&mut self) -> Result<bool, Garbled> {
+        self.next_landing(|_| None)
+    }
+
+    /// The same. A parcel that begins to come goes to the place of the one that `landing` gives, if it fits there:
+    /// fresh memory costs more than what is copied to it.
+    #[inline]
+    pub(crate) fn next_landing(
+        &mut self,
+        landing: impl FnOnce(Header) -> Option<Parcel>,
+    ) -> Result<bool, Garbled> {
         if self.incoming.is_some() {
             return Ok(self.next_parcel());
         }
@@ -126,7 +156,7 @@ impl Inbox {
         self.header = Header::from_bytes(*header)?;
         let begin = self.start + HEADER;
         if self.header.kind() == Kind::Parcel {
-            self.begin_parcel(begin)?;
+            self.begin_parcel(begin, landing(self.header))?;
             return Ok(self.next_parcel());
         }
         // No overflow: a payload has less than 2^40 bytes.
@@ -147,8 +177,8 @@ impl Inbox {
     }
 
     /// A parcel begins to come, with what is there behind its header.
-    fn begin_parcel(&mut self, begin: usize) -> Result<(), Garbled> {
-        let mut incoming = Incoming::new(self.header)?;
+    fn begin_parcel(&mut self, begin: usize, landing: Option<Parcel>) -> Result<(), Garbled> {
+        let mut incoming = Incoming::new(self.header, landing)?;
         self.start = begin + incoming.take_from(&self.bytes[begin..]);
         self.incoming = Some(incoming);
         Ok(())
@@ -156,7 +186,10 @@ impl Inbox {
 
     fn next_parcel(&mut self) -> bool {
         let whole = self.incoming.take_if(|incoming| incoming.is_whole());
-        let Some(incoming) = whole else { return false };
+        let Some(mut incoming) = whole else {
+            return false;
+        };
+        incoming.parcel.resize(incoming.header.payload());
         (self.header, self.payload) = (incoming.header, 0..0);
         self.parcel = Some(incoming.parcel);
         true
@@ -266,7 +299,35 @@ mod tests {
             while let Ok(true) = inbox.next() {
                 prop_assert!(inbox.payload().len() <= bytes.len());
             }
-            prop_assert!(inbox.capacity() <= bytes.len() * 2 + RESERVE);
+            prop_assert!(inbox.capacity() <= bytes.len() * 2 + RESERVE_PARCEL);
+        }
+    }
+
+    #[test]
+    fn a_parcel_lands_where_it_fits() {
+        let header = Header::new(Kind::Parcel, 0, 800, 8);
+        let of_width = |width, bytes| {
+            let mut parcel = Parcel::of_width(width).unwrap();
+            parcel.resize(bytes);
+            parcel
+        };
+        for (landing, fits) in [
+            (of_width(8, 800), true),
+            (of_width(8, 896), true),
+            (of_width(8, 1000), false),
+            (of_width(8, 792), false),
+            (of_width(4, 800), false),
+        ] {
+            let mut inbox = Inbox::default();
+            put(&mut inbox, &header.to_bytes());
+            let mut landing = Some(landing);
+            assert_eq!(inbox.next_landing(|_| landing.take()), Ok(false));
+            // Nothing has come for which there was room to make.
+            assert_eq!(inbox.incoming().unwrap().parcel.capacity() > 0, fits);
+            put(&mut inbox, &[7; 800]);
+            assert_eq!((inbox.next(), inbox.header()), (Ok(true), header));
+            let parcel = inbox.take_parcel().unwrap();
+            assert_eq!(parcel.contents().bytes, [7; 800]);
         }
     }
 
@@ -276,9 +337,9 @@ mod tests {
         let mut inbox = Inbox::default();
         put(&mut inbox, &header.to_bytes());
         assert_eq!(inbox.next(), Ok(false));
-        for came in 1..=600 {
+        for came in 1..=8000 {
             put(&mut inbox, &[7; PIECE]);
-            assert!(inbox.capacity() <= RESERVE.max(4 * came * PIECE) + PIECE);
+            assert!(inbox.capacity() <= RESERVE_PARCEL.max(4 * came * PIECE) + PIECE);
         }
         // No parcel has numbers of such a width, nor a part of one.
         for (payload, word) in [(9, 3), (9, 2), (8, 16)] {

@@ -13,5 +13,5 @@ mod value;
 
 pub use identity::EntryPoint;
 pub(crate) use identity::{Captureless, entry_point, entry_point_of_action};
-pub use parcel::Contents;
+pub use parcel::{Contents, Parcel};
 pub(crate) use value::{OwnedValue, decode, encode, receive};

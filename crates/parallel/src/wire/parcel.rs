@@ -26,9 +26,19 @@ pub struct Contents<'a> {
     pub(crate) width: usize,
 }
 
+impl Contents<'_> {
+    /// Whether so many bytes of numbers of this width can take the place of these, and make good use of the
+    /// memory: who keeps a result shall not keep much more than that.
+    pub(crate) fn can_become(&self, bytes: usize, width: u64) -> bool {
+        let rest = self.bytes.len().checked_sub(bytes);
+        self.width as u64 == width && rest.is_some_and(|rest| rest <= bytes / 8)
+    }
+}
+
 /// A vector of numbers whose type is known by its width only.
+#[doc(hidden)]
 #[derive(Debug)]
-pub(crate) enum Parcel {
+pub enum Parcel {
     Bytes(Vec<u8>),
     Pairs(Vec<u16>),
     Fours(Vec<u32>),
@@ -75,6 +85,11 @@ impl Parcel {
         with_vector!(self, vector => vector.capacity() * width_of(vector))
     }
 
+    /// Where its memory begins.
+    pub(crate) fn start(&self) -> *const u8 {
+        with_vector!(self, vector => vector.as_ptr().cast())
+    }
+
     /// Makes room for so many bytes in all, which are a number of whole numbers.
     pub(crate) fn reserve_exact(&mut self, bytes: usize) {
         with_vector!(self, vector => {
@@ -108,16 +123,18 @@ macro_rules! numbers {
 
         impl Parcel {
             /// Makes one of a large vector of numbers, and gives back anything else.
-            pub(crate) fn pack<V: 'static>(value: V) -> Result<Self, V> {
-                if contents(&value).is_none() {
-                    return Err(value);
-                }
-                let value: Box<dyn Any> = Box::new(value);
-                $(let value = match value.downcast::<Vec<$number>>() {
-                    Ok(vector) => return Ok(Self::$parcel(bytemuck::cast_vec(*vector))),
-                    Err(other) => other,
-                };)*
-                Err(*value.downcast().expect("it was a `V`"))
+            pub(crate) fn pack<V: 'static>(mut value: V) -> Result<Self, V> {
+                Self::take_from(&mut value).ok_or(value)
+            }
+
+            /// Makes one of a large vector of numbers, and leaves an empty vector in its place.
+            pub(crate) fn take_from<V: 'static>(value: &mut V) -> Option<Self> {
+                contents(value)?;
+                let value: &mut dyn Any = value;
+                $(if let Some(vector) = value.downcast_mut::<Vec<$number>>() {
+                    return Some(Self::$parcel(bytemuck::cast_vec(std::mem::take(vector))));
+                })*
+                None
             }
 
             /// The vector that it is, if it can be this one.

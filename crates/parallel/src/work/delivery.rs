@@ -1,6 +1,7 @@
 //! Results on their way to a caller who takes them as they come.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 #[cfg(feature = "stream")]
 use std::task::{Context, Poll};
@@ -10,6 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use super::order::Order;
 use super::results::Run;
 use crate::error::BackendError;
+use crate::spin::Spin;
 
 /// In which order results are handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(super) struct Delivery<R> {
     state: Mutex<State<R>>,
     /// A result can be handed over, or there will be no more.
     news: Condvar,
+    /// Whether the state is worth a look: a caller who looks for results shall not keep the lock from who brings them.
+    any: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -58,6 +62,7 @@ impl<R> Delivery<R> {
                 error: None,
             }),
             news: Condvar::new(),
+            any: AtomicBool::new(false),
         }
     }
 
@@ -107,6 +112,7 @@ impl<R> Delivery<R> {
 
     fn tell(&self, mut state: parking_lot::MutexGuard<'_, State<R>>) {
         let (asleep, waker) = (state.asleep, state.waker.take());
+        self.any.store(true, Ordering::Release);
         drop(state);
         if asleep {
             self.news.notify_one();
@@ -116,15 +122,22 @@ impl<R> Delivery<R> {
         }
     }
 
-    /// What is handed over next. Sleeps until there is something; `None` when there will be no more.
-    pub(super) fn next(&self) -> Option<(usize, Run<R>)> {
-        let mut state = self.state.lock();
+    /// What is handed over next. Waits until there is something; `None` when there will be no more.
+    pub(super) fn next(&self, spin: &mut Spin) -> Option<(usize, Run<R>)> {
+        let mut in_vain = false;
         loop {
+            let mut state = self.state.lock();
             if let Some(next) = state.out.pop_front() {
                 return Some(next);
             }
             if state.closed {
                 return None;
+            }
+            if !in_vain {
+                self.any.store(false, Ordering::Relaxed);
+                drop(state);
+                in_vain = !spin.until_seen(|| self.any.load(Ordering::Acquire));
+                continue;
             }
             state.asleep = true;
             self.news.wait(&mut state);

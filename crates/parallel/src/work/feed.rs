@@ -5,17 +5,26 @@
 //!               one at a time, with a permit        as many as make a batch, or what there is
 //! ```
 //!
+//! A lane that finds nothing looks for a moment and then sleeps, one at a time; `model` has loom try every order:
+//!
+//! ```text
+//!   who brings                             a lane, `coming`: looks          another one
+//!   under the lock: puts it there,         takes the lock, has come,        sleeps until it is woken
+//!   wakes one that sleeps,                 takes what there is, and wakes   by either, which makes it
+//!   unless one is coming                   one if it leaves any             the one that is coming
+//! ```
+//!
 //! A stream has a thread of its own that pulls its input. So an input may wait, even for the results of the
 //! tasks that it gave before: what it gave is run meanwhile, and no lane is stuck in it.
 
 use std::collections::VecDeque;
 
-use std::thread::{self, Thread, ThreadId};
-
-use parking_lot::{Mutex, MutexGuard};
-
 use super::source::Batch;
 use super::stopping::Stopping;
+use crate::spin::Spin;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::thread::{self, Thread, ThreadId};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// Where pulled tasks wait. How many there can be is bounded by the permits of the window.
 ///
@@ -23,6 +32,8 @@ use super::stopping::Stopping;
 /// the type of the tasks: hence no condition variable.
 pub(super) struct Feed<T> {
     state: Mutex<State<T>>,
+    /// Whether the state is worth a look: a lane that looks for tasks shall not keep the lock from who brings them.
+    news: AtomicBool,
 }
 
 struct State<T> {
@@ -33,9 +44,12 @@ struct State<T> {
     returned: Vec<Batch<T>>,
     /// Lanes that sleep and that nobody has woken yet.
     hungry: Vec<Thread>,
-    /// Whether one has been woken and is on its way. It wakes the next one, if there is more than it takes: a
-    /// source that gives a task now and then pays for one lane to wake up, not for one a task.
-    waking: bool,
+    /// Whether one is on its way: it has been woken, or has not gone to sleep yet and looks. It wakes the next one, if
+    /// there is more than it takes: a source that gives a task now and then pays for one lane to wake up, not for
+    /// one a task, and one that gives many for none.
+    coming: bool,
+    /// Whether it pays off to look.
+    spin: Spin,
     /// Lanes that are woken when the call is stopped.
     known: Vec<ThreadId>,
     /// How many tasks came in, a panic of the input counted as one.
@@ -64,35 +78,38 @@ impl<T> Feed<T> {
                 first: 0,
                 returned: Vec::new(),
                 hungry: Vec::new(),
-                waking: false,
+                coming: false,
+                spin: Spin::default(),
                 known: Vec::new(),
                 pulled: 0,
                 ended: false,
                 exhausted: false,
             }),
+            news: AtomicBool::new(false),
         }
     }
 
     /// A task has been pulled, the last one as far as the input knows. Gives it back if nobody wants it any
     /// more.
     pub(super) fn push(&self, task: T, last: bool) -> Result<(), T> {
-        let mut state = self.state.lock();
+        let mut state = lock(&self.state);
         if state.ended {
             return Err(task);
         }
         state.ready.push_back(task);
         state.pulled += 1;
         state.exhausted |= last;
-        wake_one(state);
+        self.tell(state);
         Ok(())
     }
 
     /// No more tasks come.
     pub(super) fn end(&self, how: Ended) {
-        let mut state = self.state.lock();
+        let mut state = lock(&self.state);
         state.pulled += usize::from(how == Ended::Panicked);
         state.exhausted |= how != Ended::Unwanted;
         state.ended = true;
+        self.news.store(true, Ordering::Release);
         let hungry = std::mem::take(&mut state.hungry);
         drop(state);
         hungry.iter().for_each(Thread::unpark);
@@ -101,7 +118,7 @@ impl<T> Feed<T> {
     /// Nothing that waits shall be run. It is given to the caller, to drop it.
     pub(super) fn clear(&self) -> impl Sized + use<T> {
         self.end(Ended::Unwanted);
-        let mut state = self.state.lock();
+        let mut state = lock(&self.state);
         let ready = std::mem::take(&mut state.ready);
         state.first += ready.len();
         (ready, std::mem::take(&mut state.returned))
@@ -115,19 +132,24 @@ impl<T> Feed<T> {
         wait: bool,
         stopping: &Stopping,
     ) -> Option<Batch<T>> {
-        let mut slept = false;
+        let (mut slept, mut looked) = (false, None::<(Spin, bool)>);
         loop {
-            let mut state = self.state.lock();
+            let mut state = lock(&self.state);
             // Whoever has woken it: a task may have left a call of `unpark` behind. Who is awake is not hungry,
             // and would be woken in vain in place of one that sleeps.
             if slept && !state.remove_hungry(thread::current().id()) {
-                state.waking = false;
+                state.coming = false;
             }
+            let in_vain = looked.take().is_some_and(|(spin, found)| {
+                state.spin = spin;
+                state.coming = false;
+                !found
+            });
             if stopping.stopped() {
                 return None;
             }
             if let Some(batch) = state.returned.pop() {
-                wake_one(state);
+                self.tell(state);
                 return Some(batch);
             }
             if !state.ready.is_empty() {
@@ -136,7 +158,7 @@ impl<T> Feed<T> {
                 let first = state.first;
                 state.first += n;
                 let tasks = state.ready.drain(..n).collect();
-                wake_one(state);
+                self.tell(state);
                 return Some(Batch { first, tasks });
             }
             if state.ended {
@@ -144,6 +166,15 @@ impl<T> Feed<T> {
             }
             if !wait {
                 return None;
+            }
+            if !in_vain && !state.coming {
+                state.coming = true;
+                let mut spin = std::mem::take(&mut state.spin);
+                drop(state);
+                let found =
+                    spin.until_seen(|| self.news.load(Ordering::Acquire) || stopping.stopped());
+                looked = Some((spin, found));
+                continue;
             }
             let me = thread::current();
             state.hungry.push(me.clone());
@@ -162,23 +193,40 @@ impl<T> Feed<T> {
     }
 
     pub(super) fn give_back(&self, batch: Batch<T>) {
-        let mut state = self.state.lock();
+        let mut state = lock(&self.state);
         state.returned.push(batch);
-        wake_one(state);
+        self.tell(state);
+    }
+
+    /// Wakes a lane if there is something for it, and none is on its way.
+    fn tell(&self, mut state: MutexGuard<'_, State<T>>) {
+        let any = !state.ready.is_empty() || !state.returned.is_empty();
+        let news = any || state.ended;
+        if self.news.load(Ordering::Relaxed) != news {
+            self.news.store(news, Ordering::Release);
+        }
+        if any
+            && !state.coming
+            && let Some(lane) = state.hungry.pop()
+        {
+            state.coming = true;
+            drop(state);
+            lane.unpark();
+        }
     }
 
     pub(super) fn pulled(&self) -> usize {
-        self.state.lock().pulled
+        lock(&self.state).pulled
     }
 
     /// Whether the input had no more to give.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.state.lock().exhausted
+        lock(&self.state).exhausted
     }
 
     /// Whether there is nothing left to hand out, now and later.
     pub(super) fn is_empty(&self) -> bool {
-        let state = self.state.lock();
+        let state = lock(&self.state);
         state.ended && state.ready.is_empty() && state.returned.is_empty()
     }
 }
@@ -191,20 +239,57 @@ impl<T> State<T> {
     }
 }
 
-/// Wakes a lane if there is something for it, and none is on its way.
-fn wake_one<T>(mut state: MutexGuard<'_, State<T>>) {
-    let any = !state.ready.is_empty() || !state.returned.is_empty();
-    if any
-        && !state.waking
-        && let Some(lane) = state.hungry.pop()
-    {
-        state.waking = true;
-        drop(state);
-        lane.unpark();
+#[cfg(all(test, loom))]
+mod model {
+    use super::*;
+    use crate::sync::Arc;
+
+    fn lane(feed: &Arc<Feed<i32>>) -> thread::JoinHandle<Vec<i32>> {
+        let feed = Arc::clone(feed);
+        thread::spawn(move || {
+            let stopping = Stopping::default();
+            let batches = std::iter::from_fn(|| feed.take(|_| 1, true, &stopping));
+            batches.flat_map(|batch| batch.tasks).collect()
+        })
+    }
+
+    fn model(body: impl Fn() + Send + Sync + 'static) {
+        let mut builder = ::loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(body);
+    }
+
+    /// Each task is taken once, and nobody sleeps for ever, over a task or over the end.
+    #[test]
+    fn loom_finds_no_task_that_is_lost() {
+        model(|| {
+            let feed = Arc::new(Feed::new());
+            let lanes = [lane(&feed), lane(&feed)];
+            feed.push(1, false).unwrap();
+            feed.push(2, false).unwrap();
+            feed.end(Ended::Exhausted);
+            let mut taken: Vec<_> = lanes.map(|lane| lane.join().unwrap()).concat();
+            taken.sort_unstable();
+            assert_eq!(taken, [1, 2]);
+        });
+    }
+
+    /// What is there wakes a lane without more that comes, nor an end.
+    #[test]
+    fn loom_finds_no_lane_asleep_over_a_task() {
+        model(|| {
+            let feed = Arc::new(Feed::new());
+            let lane = {
+                let feed = Arc::clone(&feed);
+                thread::spawn(move || feed.take(|_| 1, true, &Stopping::default()).unwrap().tasks)
+            };
+            feed.push(1, false).unwrap();
+            assert_eq!(lane.join().unwrap(), [1]);
+        });
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
@@ -252,17 +337,17 @@ mod tests {
     fn a_lane_that_somebody_else_has_woken_is_not_hungry() {
         let feed = Feed::new();
         // Another lane is on its way.
-        feed.state.lock().waking = true;
+        lock(&feed.state).coming = true;
         thread::scope(|scope| {
             let lane = scope.spawn(|| take(&feed, 1, true));
-            while feed.state.lock().hungry.is_empty() {
+            while lock(&feed.state).hungry.is_empty() {
                 thread::yield_now();
             }
             feed.push(7, false).unwrap();
             lane.thread().unpark();
             assert_eq!(lane.join().unwrap(), Some((0, vec![7])));
         });
-        assert!(feed.state.lock().hungry.is_empty());
+        assert!(lock(&feed.state).hungry.is_empty());
     }
 
     #[test]

@@ -13,7 +13,6 @@
 //! with a single task has nothing to give, and nobody waits for it.
 
 use std::cell::Cell;
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -85,12 +84,12 @@ impl Sharing {
         }
         let (start, mut interrupted) = (Instant::now(), false);
         let mut spin = SPIN.take();
-        let Ok(_) = spin.until(|| {
+        spin.until_seen(|| {
             if !interrupted && start.elapsed() >= SOON {
                 stopping.interrupt();
                 interrupted = true;
             }
-            Ok::<_, Infallible>(self.decided())
+            self.decided()
         });
         SPIN.set(spin);
         interrupted

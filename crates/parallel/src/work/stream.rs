@@ -11,6 +11,7 @@ use super::{Input, Output, Ran, Work};
 use crate::delayed::Task;
 use crate::error::{BackendError, Failure, Outcome, TaskError};
 use crate::panics;
+use crate::spin::Spin;
 
 /// The thread that pulls takes so many permits at a time, if there are as many.
 const PERMITS: usize = 64;
@@ -113,6 +114,8 @@ pub(crate) struct Cursor<R> {
     end: usize,
     /// Whether a result counts as handed over only when the next one is asked for.
     once_through: bool,
+    /// Whether it pays off to look for results before sleeping.
+    spin: Spin,
 }
 
 impl<R> Cursor<R> {
@@ -124,6 +127,7 @@ impl<R> Cursor<R> {
             values: Vec::new().into_iter(),
             owed: 0,
             end: 0,
+            spin: Spin::default(),
         }
     }
 
@@ -148,7 +152,7 @@ impl<R> Cursor<R> {
             return None;
         };
         loop {
-            let (first, run) = match delivery.next() {
+            let (first, run) = match delivery.next(&mut self.spin) {
                 Some(next) => next,
                 None => return self.last(work),
             };

@@ -47,6 +47,7 @@ trait Erased: Send {
     fn entry_point(&self) -> EntryPoint;
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), Failure>;
     fn contents(&self) -> Option<Contents<'_>>;
+    fn take_contents(&mut self) -> Option<Parcel>;
     fn takes_contents(&self) -> bool;
     fn type_name(&self) -> &'static str;
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
@@ -70,6 +71,10 @@ where
 
     fn contents(&self) -> Option<Contents<'_>> {
         Portable::contents(self)
+    }
+
+    fn take_contents(&mut self) -> Option<Parcel> {
+        Portable::take_contents(self)
     }
 
     fn takes_contents(&self) -> bool {
@@ -150,6 +155,10 @@ impl Portable for AnyTask {
 
     fn contents(&self) -> Option<Contents<'_>> {
         (*self.task).contents()
+    }
+
+    fn take_contents(&mut self) -> Option<Parcel> {
+        (*self.task).take_contents()
     }
 
     fn takes_contents(&self) -> bool {

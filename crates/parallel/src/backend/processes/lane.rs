@@ -69,6 +69,8 @@ where
     pub(super) parcel_out: Option<ParcelOut>,
     /// What came for the next outcome, beside its frame.
     pub(super) parcel: Option<Parcel>,
+    /// Whether that comes to the place of the argument, which is no more.
+    pub(super) landed: bool,
     /// Batches of which there is something in the queue.
     pub(super) batches: usize,
     /// Outcomes that came since the end of a batch.
@@ -109,6 +111,7 @@ where
             written: 0,
             parcel_out: None,
             parcel: None,
+            landed: false,
             batches: 0,
             of_batch: 0,
             ahead: false,
@@ -198,6 +201,7 @@ where
         self.written = 0;
         self.parcel_out = None;
         self.parcel = None;
+        self.landed = false;
     }
 
     /// Begins the outbox for a worker that is new to this lane: with what its tasks inherit, unless it

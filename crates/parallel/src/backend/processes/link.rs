@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::memory::{Memory, Ring};
 use super::ring::{self, Consumer, Corrupt, DATA, Producer, SPACE};
+use crate::huge_pages;
 use crate::sync::atomic::AtomicU32;
 use crate::wire::inbox::Inbox;
 
@@ -77,6 +78,9 @@ impl Link {
             None => self.into.read(inbox.space())?,
             Some(incoming) => {
                 let len = self.into.read_over(incoming.space())?;
+                if let Some((start, bytes)) = incoming.new_memory() {
+                    huge_pages::advise(start, bytes);
+                }
                 incoming.advance(len);
                 len
             }

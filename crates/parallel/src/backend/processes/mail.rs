@@ -13,7 +13,7 @@ use crate::wire::frame::{
     At, Garbled, HEADER, Header, Kind, MAX_PAYLOAD, TAKES_PARCEL, split_answer,
 };
 use crate::wire::inbox::PIECE;
-use crate::wire::parcel::exchange;
+use crate::wire::parcel::{Parcel, exchange};
 use crate::{panics, wire};
 
 /// So much is encoded at a time: room for a whole ring is not needed before the worker has begun.
@@ -211,7 +211,7 @@ where
 
     pub(super) fn receive_from(&mut self, process: &mut Process) -> Result<bool, Useless> {
         let any = process.link.read(&mut process.inbox)? > 0;
-        while process.inbox.next()? {
+        while process.inbox.next_landing(|header| self.landing(header))? {
             let header = process.inbox.header();
             match header.kind() {
                 Kind::Begun | Kind::Unfit if !process.beginning => return Err(Useless::Mad),
@@ -251,6 +251,20 @@ where
         Ok(any)
     }
 
+    /// Where a parcel goes that has begun to come: to the place of the argument of which it is the result, which
+    /// has been read, if that is not needed for another try.
+    fn landing(&mut self, header: Header) -> Option<Parcel> {
+        if header.generation() != self.generation || self.sent == 0 || self.limits.retries > 0 {
+            return None;
+        }
+        let task = &mut self.queue.front_mut()?.task;
+        if !task.contents()?.can_become(header.payload(), header.word) {
+            return None;
+        }
+        self.landed = true;
+        task.take_contents()
+    }
+
     /// Takes in what came of the first task in the queue.
     fn outcome(
         &mut self,
@@ -259,6 +273,7 @@ where
         payload: &[u8],
         session: Option<Entered>,
     ) -> Result<(), Useless> {
+        self.landed = false;
         let started = self.watches.then(Instant::now);
         let decoded = match kind {
             Kind::Done | Kind::DoneWith => {

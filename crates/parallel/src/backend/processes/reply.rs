@@ -52,6 +52,9 @@ impl Worker {
             self.write(piece)?;
             self.link.announce();
         }
+        if bytes.len() <= KEEP {
+            self.spare = Some(parcel);
+        }
         Ok(())
     }
 

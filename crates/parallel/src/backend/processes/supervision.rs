@@ -158,7 +158,10 @@ where
     /// How many of the tasks that were sent have started, so many having started in all, and have no
     /// outcome.
     fn unanswered(&self, started: u64) -> usize {
-        let unanswered = started.saturating_sub(self.received);
+        // Whatever a worker that has gone mad says: a task of which the result has begun to come has started.
+        let unanswered = started
+            .saturating_sub(self.received)
+            .max(u64::from(self.landed));
         usize::try_from(unanswered).map_or(self.sent, |unanswered| unanswered.min(self.sent))
     }
 

@@ -154,6 +154,8 @@ pub(super) struct Worker {
     inbox: Inbox,
     /// What came for the next task, and then what came of it, beside a frame.
     pub(super) parcel: Option<Parcel>,
+    /// The memory of one that was sent, for one that comes.
+    pub(super) spare: Option<Parcel>,
     /// The frame that is being made.
     pub(super) frame: Vec<u8>,
     /// The number of the next answer.
@@ -204,6 +206,7 @@ impl Worker {
             shelf,
             inbox: Inbox::default(),
             parcel: None,
+            spare: None,
             frame: Vec::new(),
             answers: 0,
             batch_start: None,
@@ -214,7 +217,8 @@ impl Worker {
     /// Takes frames until one says to leave.
     fn serve(mut self) -> Result<(), End> {
         loop {
-            if !self.inbox.next().map_err(|_| End::Lost)? {
+            let next = self.inbox.next_landing(|_| self.spare.take());
+            if !next.map_err(|_| End::Lost)? {
                 while self.link.read(&mut self.inbox)? == 0 {
                     self.sleep(DATA)?;
                 }

@@ -104,3 +104,21 @@ fn half_a_result_is_none() {
         }
     });
 }
+
+/// What of the argument is not overwritten must not be seen, nor a memory that is too small be used.
+#[test]
+fn a_result_may_take_the_memory_of_its_argument() {
+    fn reshaped(numbers: Vec<u64>) -> Vec<f64> {
+        let len = numbers.len() - numbers.len() / 10 + numbers[0] as usize;
+        (0..len).map(|i| i as f64).collect()
+    }
+    with_deadline(|| {
+        let parallel = on(Processes::new());
+        for more in [0, 1, LARGE / 80, LARGE / 8] {
+            let results = parallel.map(reshaped, (0..3).map(|_| vec![more as u64; LARGE / 8]));
+            let len = LARGE / 8 - LARGE / 80 + more;
+            let expected: Vec<_> = (0..len).map(|i| i as f64).collect();
+            assert!(results.unwrap() == [&*expected; 3], "{more}");
+        }
+    });
+}
