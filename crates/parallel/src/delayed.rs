@@ -1,7 +1,7 @@
 //! Calls that have not happened yet.
 
 use crate::error::Failure;
-use crate::panics::{self, Panic};
+use crate::panics;
 use crate::wire::{self, EntryPoint};
 
 /// Anything that can be called once, here.
@@ -45,7 +45,7 @@ pub trait Task: Sized {
     /// assert!(failure.to_string().ends_with("attempt to divide by zero"));
     /// ```
     fn attempt(self) -> Result<Self::Output, Failure> {
-        panics::catch(|| self.call()).map_err(Panic::of_task)
+        panics::catch(|| self.call()).map_err(|panic| panic.of_task())
     }
 }
 
@@ -164,10 +164,12 @@ where
         wire::entry_point::<F, A, R>()
     }
 
+    #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), Failure> {
         wire::encode(&self.arg, out)
     }
 
+    #[inline]
     fn decode(bytes: &[u8]) -> Result<R, Failure> {
         wire::receive(bytes)
     }

@@ -96,12 +96,7 @@ fn valid_frames() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(frame, 0..6).prop_map(|frames| {
         let mut stream = Vec::new();
         for (kind, generation, word, payload) in frames {
-            let header = Header {
-                kind,
-                generation,
-                payload: payload.len(),
-                word,
-            };
+            let header = Header::new(kind, generation, payload.len(), word);
             stream.extend(header.to_bytes());
             stream.extend(payload);
         }

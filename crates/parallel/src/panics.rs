@@ -48,21 +48,27 @@ thread_local! {
 /// Calls `user`, whose panic is returned and not printed.
 ///
 /// The caller promises to use nothing that `user` may have left half done.
-pub(crate) fn catch<R>(user: impl FnOnce() -> R) -> Result<R, Panic> {
+///
+/// The panic is in a box: what usually comes back is as small as the result itself.
+#[inline]
+pub(crate) fn catch<R>(user: impl FnOnce() -> R) -> Result<R, Box<Panic>> {
     install_hook();
     let outer = CATCHING.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(user));
     CATCHING.set(outer);
-    result.map_err(|payload| {
-        let (location, backtrace) = SEEN.take().unwrap_or_default();
-        let message = message_of(&*payload);
-        // A payload whose own drop panics would end the program: it is let go of instead.
-        std::mem::forget(payload);
-        Panic {
-            message,
-            location,
-            backtrace,
-        }
+    result.map_err(caught)
+}
+
+#[cold]
+fn caught(payload: Box<dyn Any + Send>) -> Box<Panic> {
+    let (location, backtrace) = SEEN.take().unwrap_or_default();
+    let message = message_of(&*payload);
+    // A payload whose own drop panics would end the program: it is let go of instead.
+    std::mem::forget(payload);
+    Box::new(Panic {
+        message,
+        location,
+        backtrace,
     })
 }
 
@@ -76,10 +82,19 @@ fn message_of(payload: &(dyn Any + Send)) -> String {
     }
 }
 
+static INSTALLED: Once = Once::new();
+
+#[inline]
 fn install_hook() {
-    static INSTALLED: Once = Once::new();
+    if !INSTALLED.is_completed() {
+        install_hook_now();
+    }
+}
+
+#[cold]
+fn install_hook_now() {
     // While a thread panics, hooks cannot be changed; it will be done at the next catch.
-    if INSTALLED.is_completed() || std::thread::panicking() {
+    if std::thread::panicking() {
         return;
     }
     INSTALLED.call_once(|| {

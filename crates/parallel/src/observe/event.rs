@@ -190,12 +190,10 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    /// What `f` does.
-    pub(crate) fn of<R>(f: impl FnOnce() -> R) -> (R, Self) {
-        let started = Instant::now();
-        let result = f();
+    /// From then until now.
+    pub(crate) fn since(started: Instant) -> Self {
         let time = started.elapsed();
-        (result, Self { started, time })
+        Self { started, time }
     }
 }
 

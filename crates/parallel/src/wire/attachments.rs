@@ -81,13 +81,24 @@ struct Session {
     refused: Cell<Option<String>>,
 }
 
+/// What is asked for each task: beside the session, since it costs less to ask than that.
+#[derive(Clone, Copy, Default)]
+struct State {
+    /// Whether a user's function runs.
+    outside: bool,
+    /// Whether an object was attached or resolved since anybody asked.
+    any: bool,
+}
+
 thread_local! {
     static SESSION: RefCell<Option<Box<Session>>> = const { RefCell::new(None) };
+    static STATE: Cell<State> = const { Cell::new(State { outside: false, any: false }) };
 }
 
 /// A session on this thread, until this is dropped; then the one before it goes on.
 pub(crate) struct Entered {
     before: Option<Box<Session>>,
+    state_before: State,
     _of_this_thread: PhantomData<*const ()>,
 }
 
@@ -99,21 +110,42 @@ pub(crate) fn enter(known: Option<Arc<dyn Resolve>>) -> Entered {
     };
     Entered {
         before: SESSION.replace(Some(Box::new(session))),
+        state_before: STATE.take(),
         _of_this_thread: PhantomData,
     }
+}
+
+/// Does something with the session in which this is, if it is in one.
+fn with_session<R>(f: impl FnOnce(&Session) -> R) -> Option<R> {
+    if STATE.get().outside {
+        return None;
+    }
+    SESSION.with_borrow(|session| session.as_deref().map(f))
+}
+
+fn note_any() {
+    let state = STATE.get();
+    STATE.set(State { any: true, ..state });
 }
 
 impl Entered {
     /// The objects that the values refer to which were encoded since this was asked last, each once, but
     /// for those to which the value refers that was decoded.
+    #[inline]
     pub(crate) fn take(&self) -> Vec<Arc<Object>> {
-        SESSION.with_borrow(|session| {
-            let Some(session) = session else {
-                return Vec::new();
-            };
+        let state = STATE.get();
+        if !state.any {
+            return Vec::new();
+        }
+        STATE.set(State {
+            any: false,
+            ..state
+        });
+        let taken = with_session(|session| {
             session.came.borrow_mut().clear();
             session.gathered.take()
-        })
+        });
+        taken.unwrap_or_default()
     }
 }
 
@@ -121,15 +153,26 @@ impl Drop for Entered {
     fn drop(&mut self) {
         // What ends is dropped when nothing is borrowed any more: an object tells others of its end.
         let _ended = SESSION.replace(self.before.take());
+        STATE.set(self.state_before);
     }
 }
 
 /// Calls a user's function outside of the session.
+#[inline]
 pub(crate) fn outside<R>(call: impl FnOnce() -> R) -> R {
-    let _back = Entered {
-        before: SESSION.take(),
-        _of_this_thread: PhantomData,
-    };
+    struct Back(State);
+    impl Drop for Back {
+        #[inline]
+        fn drop(&mut self) {
+            STATE.set(self.0);
+        }
+    }
+    let state = STATE.get();
+    let _back = Back(state);
+    STATE.set(State {
+        outside: true,
+        ..state
+    });
     call()
 }
 
@@ -138,10 +181,7 @@ pub(crate) fn outside<R>(call: impl FnOnce() -> R) -> R {
 /// A file goes to who works for whoever mapped it, and may come back, but nobody has to trust that a
 /// file which somebody else sends does not change.
 pub(crate) fn attach(object: &Arc<Object>) -> Result<bool, String> {
-    SESSION.with_borrow(|session| {
-        let Some(session) = session else {
-            return Ok(false);
-        };
+    let attached = with_session(|session| {
         if session.came.borrow().contains(&object.id()) {
             return Ok(true);
         }
@@ -157,41 +197,39 @@ pub(crate) fn attach(object: &Arc<Object>) -> Result<bool, String> {
         let mut recent = gathered.iter().rev().take(64);
         if !recent.any(|known| Arc::ptr_eq(known, object)) {
             gathered.push(Arc::clone(object));
+            note_any();
         }
         Ok(true)
-    })
+    });
+    attached.unwrap_or(Ok(false))
 }
 
 /// The object to which the value refers that is being decoded.
 pub(crate) fn resolve(id: Id) -> Result<Arc<Object>, String> {
-    SESSION.with_borrow(|session| {
-        let session = session.as_ref();
-        let known = session.and_then(|session| Some((session, session.known.as_ref()?)));
-        let (session, known) = known.ok_or_else(not_sent_along)?;
+    let resolved = with_session(|session| {
+        let known = session.known.as_ref().ok_or_else(not_sent_along)?;
         let object = known.resolve(id)?;
         let mut came = session.came.borrow_mut();
         if !came.contains(&id) {
             came.push(id);
+            note_any();
         }
         Ok(object)
-    })
+    });
+    resolved.unwrap_or_else(|| Err(not_sent_along()))
 }
 
 /// What the values may refer to that are decoded in this session.
 pub(crate) fn known() -> Option<Arc<dyn Resolve>> {
-    SESSION.with_borrow(|session| session.as_ref()?.known.clone())
+    with_session(|session| session.known.clone())?
 }
 
 /// Notes why an array is refused.
 pub(crate) fn refuse(why: &str) {
-    SESSION.with_borrow(|session| {
-        if let Some(session) = session {
-            session.refused.set(Some(why.to_owned()));
-        }
-    });
+    with_session(|session| session.refused.set(Some(why.to_owned())));
 }
 
 /// Why an array was refused, since this was asked last.
 pub(crate) fn refusal() -> Option<String> {
-    SESSION.with_borrow(|session| session.as_ref()?.refused.take())
+    with_session(|session| session.refused.take())?
 }

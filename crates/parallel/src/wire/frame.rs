@@ -17,10 +17,11 @@ pub(crate) const HEADER: usize = 16;
 pub(crate) const MAX_PAYLOAD: usize = (1 << 40) - 1;
 
 /// The kinds of frames, and which side sends them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
     /// To the worker: a task. The word is its entry point, the payload its argument.
+    #[default]
     Task = 1,
     /// The same; wake the parent, if it sleeps, when it is done.
     TaskTell = 2,
@@ -77,8 +78,19 @@ impl Kind {
         Self::DoneWith,
     ];
 
+    const BY_BYTE: [Option<Self>; 32] = {
+        let mut kinds = [None; 32];
+        let mut i = 0;
+        while i < Self::ALL.len() {
+            kinds[Self::ALL[i] as usize] = Some(Self::ALL[i]);
+            i += 1;
+        }
+        kinds
+    };
+
+    #[inline]
     fn from_byte(byte: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
+        *Self::BY_BYTE.get(usize::from(byte))?
     }
 }
 
@@ -145,12 +157,11 @@ pub(crate) fn split_answer(word: u64) -> (u16, u64) {
 pub(crate) const TAKES_PARCEL: u64 = 1 << 63;
 
 /// What stands before a payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Header {
-    pub(crate) kind: Kind,
-    /// Counts how often a worker was told to forget what it had not started.
-    pub(crate) generation: u16,
-    pub(crate) payload: usize,
+    /// The kind, the generation and the length of the payload. As they are sent: two words stay in registers
+    /// on their way from hand to hand, which four fields do not.
+    first: u64,
     pub(crate) word: u64,
 }
 
@@ -160,35 +171,68 @@ pub(crate) struct Header {
 pub(crate) struct Garbled(pub(super) u64);
 
 impl Header {
+    #[inline]
+    pub(crate) fn new(kind: Kind, generation: u16, payload: usize, word: u64) -> Self {
+        debug_assert!(payload <= MAX_PAYLOAD);
+        let first = kind as u64 | u64::from(generation) << 8 | (payload as u64) << 24;
+        Self { first, word }
+    }
+
+    #[inline]
+    pub(crate) fn kind(self) -> Kind {
+        // One of the kinds: this was looked at when it was made.
+        Kind::from_byte(self.first as u8).unwrap_or_default()
+    }
+
+    /// Counts how often a worker was told to forget what it had not started.
+    #[inline]
+    pub(crate) fn generation(self) -> u16 {
+        // Exact, but for what is not its own.
+        (self.first >> 8) as u16
+    }
+
+    /// How many bytes it has.
+    #[inline]
+    pub(crate) fn payload(self) -> usize {
+        // Exact: `from_bytes` and `new` saw to that.
+        (self.first >> 24) as usize
+    }
+
     pub(crate) fn to_bytes(self) -> [u8; HEADER] {
-        debug_assert!(self.payload <= MAX_PAYLOAD);
-        let first =
-            self.kind as u64 | u64::from(self.generation) << 8 | (self.payload as u64) << 24;
         let mut bytes = [0; HEADER];
-        bytes[..8].copy_from_slice(&first.to_le_bytes());
-        bytes[8..].copy_from_slice(&self.word.to_le_bytes());
+        self.put_before(&mut bytes);
         bytes
     }
 
+    /// Makes a frame of its payload, before which room has been left for this. Half by half: to copy what
+    /// has just been written in halves as a whole makes a processor wait for both.
+    ///
+    /// # Panics
+    /// If there is less room.
+    #[inline]
+    pub(crate) fn put_before(self, frame: &mut [u8]) {
+        frame[..8].copy_from_slice(&self.first.to_le_bytes());
+        frame[8..HEADER].copy_from_slice(&self.word.to_le_bytes());
+    }
+
+    #[inline]
     pub(crate) fn from_bytes(bytes: [u8; HEADER]) -> Result<Self, Garbled> {
         let [first, word] = [0, 8].map(|at| {
             let mut half = [0; 8];
             half.copy_from_slice(&bytes[at..at + 8]);
             u64::from_le_bytes(half)
         });
-        let [kind, low, high, ..] = first.to_le_bytes();
-        let header = Self {
-            kind: Kind::from_byte(kind).ok_or(Garbled(first))?,
-            generation: u16::from_le_bytes([low, high]),
-            payload: usize::try_from(first >> 24).map_err(|_| Garbled(first))?,
-            word,
+        let whole_numbers = || matches!(word, 1 | 2 | 4 | 8) && (first >> 24).is_multiple_of(word);
+        let sound = match Kind::from_byte(first as u8) {
+            None => false,
+            Some(Kind::Parcel) => whole_numbers(),
+            Some(_) => true,
         };
-        let whole_numbers =
-            || matches!(word, 1 | 2 | 4 | 8) && (header.payload as u64).is_multiple_of(word);
-        if header.kind == Kind::Parcel && !whole_numbers() {
-            return Err(Garbled(first));
+        if sound && usize::try_from(first >> 24).is_ok() {
+            Ok(Self { first, word })
+        } else {
+            Err(Garbled(first))
         }
-        Ok(header)
     }
 }
 
@@ -199,7 +243,7 @@ pub(crate) fn frame_end(frames: &[u8], at: usize) -> usize {
     while end < at {
         let header = frames[end..].first_chunk::<HEADER>();
         match header.and_then(|header| Header::from_bytes(*header).ok()) {
-            Some(header) => end += HEADER + header.payload,
+            Some(header) => end += HEADER + header.payload(),
             None => return frames.len(),
         }
     }

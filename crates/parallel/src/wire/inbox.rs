@@ -13,6 +13,10 @@ pub(crate) struct Inbox {
     bytes: Vec<u8>,
     /// Where the first frame that was not taken begins.
     start: usize,
+    /// Of the frame that was taken last.
+    header: Header,
+    /// Where it lies.
+    payload: Range<usize>,
     /// A parcel that has begun to come.
     incoming: Option<Incoming>,
     /// The one that came last.
@@ -37,7 +41,7 @@ impl Incoming {
     fn new(header: Header, landing: Option<Parcel>) -> Result<Self, Garbled> {
         let fits = |landing: &Parcel| {
             let contents = landing.contents();
-            contents.can_become(header.payload, header.word)
+            contents.can_become(header.payload(), header.word)
         };
         let parcel = match landing.filter(fits) {
             Some(landing) => landing,
@@ -53,7 +57,7 @@ impl Incoming {
 
     /// Where its next bytes go to.
     pub(crate) fn space(&mut self) -> &mut [u8] {
-        let whole = self.header.payload;
+        let whole = self.header.payload();
         let end = whole.min(self.came + PIECE);
         if self.parcel.capacity() < end {
             // For no more than came already, or `RESERVE_PARCEL`.
@@ -91,7 +95,7 @@ impl Incoming {
     }
 
     fn is_whole(&self) -> bool {
-        self.came == self.header.payload
+        self.came == self.header.payload()
     }
 }
 
@@ -126,46 +130,69 @@ impl Inbox {
             .filter(|incoming| !incoming.is_whole())
     }
 
-    /// The next frame, its payload as a range of [`payload`](Self::payload), or as
-    /// [a parcel](Self::take_parcel); `None` if it is not there yet as a whole.
-    pub(crate) fn next(&mut self) -> Result<Option<(Header, Range<usize>)>, Garbled> {
+    /// Takes the next frame: its [header](Self::header), and its [payload](Self::payload) or
+    /// [parcel](Self::take_parcel). False if it is not there yet as a whole.
+    ///
+    /// Whoever wants them asks for them: as an option in a result they would be copied in parts on their way,
+    /// and a processor waits for parts that it has just written.
+    pub(crate) fn next(&mut self) -> Result<bool, Garbled> {
         self.next_landing(|_| None)
     }
 
     /// The same. A parcel that begins to come goes to the place of the one that `landing` gives, if it fits there:
     /// fresh memory costs more than what is copied to it.
+    #[inline]
     pub(crate) fn next_landing(
         &mut self,
         landing: impl FnOnce(Header) -> Option<Parcel>,
-    ) -> Result<Option<(Header, Range<usize>)>, Garbled> {
-        if let Some(mut incoming) = self.incoming.take_if(|incoming| incoming.is_whole()) {
-            incoming.parcel.resize(incoming.header.payload);
-            self.parcel = Some(incoming.parcel);
-            return Ok(Some((incoming.header, 0..0)));
-        }
+    ) -> Result<bool, Garbled> {
         if self.incoming.is_some() {
-            return Ok(None);
+            return Ok(self.next_parcel());
         }
         let rest = &self.bytes[self.start..];
         let Some(header) = rest.first_chunk::<HEADER>() else {
-            return Ok(None);
+            return Ok(false);
         };
-        let header = Header::from_bytes(*header)?;
+        self.header = Header::from_bytes(*header)?;
         let begin = self.start + HEADER;
-        if header.kind == Kind::Parcel {
-            let mut incoming = Incoming::new(header, landing(header))?;
-            self.start = begin + incoming.take_from(&self.bytes[begin..]);
-            self.incoming = Some(incoming);
-            return self.next();
+        if self.header.kind() == Kind::Parcel {
+            self.begin_parcel(begin, landing(self.header))?;
+            return Ok(self.next_parcel());
         }
         // No overflow: a payload has less than 2^40 bytes.
-        let end = begin + header.payload;
+        let end = begin + self.header.payload();
         if end > self.bytes.len() {
             self.make_room(end - self.bytes.len());
-            return Ok(None);
+            return Ok(false);
         }
         self.start = end;
-        Ok(Some((header, begin..end)))
+        self.payload = begin..end;
+        Ok(true)
+    }
+
+    /// That of the frame that was taken last.
+    #[inline]
+    pub(crate) fn header(&self) -> Header {
+        self.header
+    }
+
+    /// A parcel begins to come, with what is there behind its header.
+    fn begin_parcel(&mut self, begin: usize, landing: Option<Parcel>) -> Result<(), Garbled> {
+        let mut incoming = Incoming::new(self.header, landing)?;
+        self.start = begin + incoming.take_from(&self.bytes[begin..]);
+        self.incoming = Some(incoming);
+        Ok(())
+    }
+
+    fn next_parcel(&mut self) -> bool {
+        let whole = self.incoming.take_if(|incoming| incoming.is_whole());
+        let Some(mut incoming) = whole else {
+            return false;
+        };
+        incoming.parcel.resize(incoming.header.payload());
+        (self.header, self.payload) = (incoming.header, 0..0);
+        self.parcel = Some(incoming.parcel);
+        true
     }
 
     /// For how many bytes room has been made.
@@ -191,9 +218,10 @@ impl Inbox {
         self.parcel.take()
     }
 
-    /// The payload of the frame that was taken last.
-    pub(crate) fn payload(&self, range: Range<usize>) -> &[u8] {
-        &self.bytes[range]
+    /// That of the frame that was taken last. It is gone once [space](Self::space) is made for others.
+    #[inline]
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.bytes[self.payload.clone()]
     }
 }
 
@@ -213,12 +241,7 @@ mod tests {
                     word = 1 << (word % 4);
                     payload.truncate(payload.len() / 8 * 8);
                 }
-                let header = Header {
-                    kind,
-                    generation,
-                    payload: payload.len(),
-                    word,
-                };
+                let header = Header::new(kind, generation, payload.len(), word);
                 (header, payload)
             },
         )
@@ -254,12 +277,12 @@ mod tests {
             let (mut inbox, mut out) = (Inbox::default(), Vec::new());
             for bytes in stream.chunks(piece) {
                 put(&mut inbox, bytes);
-                while let Some((header, range)) = inbox.next().unwrap() {
+                while inbox.next().unwrap() {
                     let payload = match inbox.take_parcel() {
                         Some(parcel) => parcel.contents().bytes.to_vec(),
-                        None => inbox.payload(range).to_vec(),
+                        None => inbox.payload().to_vec(),
                     };
-                    out.push((header, payload));
+                    out.push((inbox.header(), payload));
                 }
             }
             prop_assert_eq!(out, frames);
@@ -273,8 +296,8 @@ mod tests {
         fn nonsense_is_an_error_or_waits_for_more(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let mut inbox = Inbox::default();
             put(&mut inbox, &bytes);
-            while let Ok(Some((_, range))) = inbox.next() {
-                prop_assert!(inbox.payload(range).len() <= bytes.len());
+            while let Ok(true) = inbox.next() {
+                prop_assert!(inbox.payload().len() <= bytes.len());
             }
             prop_assert!(inbox.capacity() <= bytes.len() * 2 + RESERVE_PARCEL);
         }
@@ -282,12 +305,7 @@ mod tests {
 
     #[test]
     fn a_parcel_lands_where_it_fits() {
-        let header = Header {
-            kind: Kind::Parcel,
-            generation: 0,
-            payload: 800,
-            word: 8,
-        };
+        let header = Header::new(Kind::Parcel, 0, 800, 8);
         let of_width = |width, bytes| {
             let mut parcel = Parcel::of_width(width).unwrap();
             parcel.resize(bytes);
@@ -303,11 +321,11 @@ mod tests {
             let mut inbox = Inbox::default();
             put(&mut inbox, &header.to_bytes());
             let mut landing = Some(landing);
-            assert_eq!(inbox.next_landing(|_| landing.take()), Ok(None));
+            assert_eq!(inbox.next_landing(|_| landing.take()), Ok(false));
             // Nothing has come for which there was room to make.
             assert_eq!(inbox.incoming().unwrap().parcel.capacity() > 0, fits);
             put(&mut inbox, &[7; 800]);
-            assert_eq!(inbox.next(), Ok(Some((header, 0..0))));
+            assert_eq!((inbox.next(), inbox.header()), (Ok(true), header));
             let parcel = inbox.take_parcel().unwrap();
             assert_eq!(parcel.contents().bytes, [7; 800]);
         }
@@ -315,15 +333,10 @@ mod tests {
 
     #[test]
     fn a_parcel_has_room_for_what_came() {
-        let header = Header {
-            kind: Kind::Parcel,
-            generation: 0,
-            payload: 1 << 39,
-            word: 8,
-        };
+        let header = Header::new(Kind::Parcel, 0, 1 << 39, 8);
         let mut inbox = Inbox::default();
         put(&mut inbox, &header.to_bytes());
-        assert_eq!(inbox.next(), Ok(None));
+        assert_eq!(inbox.next(), Ok(false));
         for came in 1..=8000 {
             put(&mut inbox, &[7; PIECE]);
             assert!(inbox.capacity() <= RESERVE_PARCEL.max(4 * came * PIECE) + PIECE);
@@ -331,11 +344,7 @@ mod tests {
         // No parcel has numbers of such a width, nor a part of one.
         for (payload, word) in [(9, 3), (9, 2), (8, 16)] {
             let mut inbox = Inbox::default();
-            let header = Header {
-                payload,
-                word,
-                ..header
-            };
+            let header = Header::new(header.kind(), header.generation(), payload, word);
             put(&mut inbox, &header.to_bytes());
             assert!(inbox.next().is_err());
         }

@@ -177,20 +177,19 @@ thread_local! {
     static PARCEL: Cell<Option<Parcel>> = const { Cell::new(None) };
 }
 
-/// Makes a call that finds `parcel` beside its bytes, and may leave one if `open`.
+/// Makes a call that finds `parcel`, if there is one, beside its bytes, and may leave one there if `open`.
 #[inline]
-pub(crate) fn exchange<R>(
-    parcel: Option<Parcel>,
-    open: bool,
-    call: impl FnOnce() -> R,
-) -> (R, Option<Parcel>) {
+pub(crate) fn exchange<R>(parcel: &mut Option<Parcel>, open: bool, call: impl FnOnce() -> R) -> R {
     OPEN.set(open);
-    if let Some(parcel) = parcel {
+    if let Some(parcel) = parcel.take() {
         leave(parcel);
     }
     let result = call();
     OPEN.set(false);
-    (result, take())
+    if ANY.get() {
+        *parcel = take();
+    }
+    result
 }
 
 /// In a call, first thing: whether it may leave its result as a parcel. Calls that are made by what it calls
@@ -256,15 +255,16 @@ mod tests {
 
     #[test]
     fn nothing_is_left_lying_about() {
-        let parcel = || Parcel::pack(vec![1u8; LARGE]).ok();
-        let (open, left) = exchange(parcel(), true, || {
+        let mut parcel = Parcel::pack(vec![1u8; LARGE]).ok();
+        let open = exchange(&mut parcel, true, || {
             assert!(take().is_some());
             let open = is_open();
             assert!(!is_open());
             open
         });
-        assert!(open && left.is_none());
-        let (_, not_taken) = exchange(parcel(), false, || ());
-        assert!(not_taken.is_some() && take().is_none());
+        assert!(open && parcel.is_none());
+        parcel = Parcel::pack(vec![1u8; LARGE]).ok();
+        exchange(&mut parcel, false, || ());
+        assert!(parcel.is_some() && take().is_none());
     }
 }

@@ -4,8 +4,9 @@ use std::any::type_name;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::parcel::{self, Parcel};
 use super::strict::{self, Checked};
-use super::{attachments, bulk, parcel};
+use super::{attachments, bulk};
 use crate::error::Failure;
 
 /// A value that can travel to another process and back.
@@ -21,50 +22,66 @@ pub trait OwnedValue: Serialize + DeserializeOwned + Send + 'static {}
 impl<V: Serialize + DeserializeOwned + Send + 'static> OwnedValue for V {}
 
 /// Appends `value` to `out`.
+#[inline]
 pub(crate) fn encode<V: Serialize + 'static>(value: &V, out: &mut Vec<u8>) -> Result<(), Failure> {
     if bulk::encode(value, out) {
         return Ok(());
     }
     let encoded = postcard::serialize_with_flavor(&Checked(value), Appender(out));
-    encoded.map_err(|error| Failure::Encode {
-        type_name: type_name::<V>().to_owned(),
+    encoded.map_err(|error| cannot_encode(type_name::<V>(), error))
+}
+
+#[cold]
+fn cannot_encode(type_name: &str, error: postcard::Error) -> Failure {
+    Failure::Encode {
+        type_name: type_name.to_owned(),
         message: match (attachments::refusal(), strict::said()) {
             (Some(refusal), _) => refusal,
             (None, Some(said)) => format!("{said}. {WAY_OUT}"),
             (None, None) => explain(error),
         },
-    })
-}
-
-/// Makes a value of all of `bytes`, or of what lies beside them.
-pub(crate) fn receive<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, Failure> {
-    match parcel::take().filter(|_| bytes.is_empty()) {
-        None => decode(bytes),
-        Some(parcel) => parcel.unpack().ok_or_else(|| Failure::Decode {
-            type_name: type_name::<V>().to_owned(),
-            message: "numbers came that it is not made of".to_owned(),
-        }),
     }
 }
 
+/// Makes a value of all of `bytes`, or of what lies beside them.
+#[inline]
+pub(crate) fn receive<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, Failure> {
+    match parcel::take().filter(|_| bytes.is_empty()) {
+        None => decode(bytes),
+        Some(parcel) => unpack(parcel),
+    }
+}
+
+#[inline(never)]
+fn unpack<V: 'static>(parcel: Parcel) -> Result<V, Failure> {
+    parcel.unpack().ok_or_else(|| Failure::Decode {
+        type_name: type_name::<V>().to_owned(),
+        message: "numbers came that it is not made of".to_owned(),
+    })
+}
+
 /// Makes a value of all of `bytes`.
+#[inline]
 pub(crate) fn decode<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, Failure> {
     if let Some(value) = bulk::decode(bytes) {
         return Ok(value);
     }
-    let failure = |message| Failure::Decode {
-        type_name: type_name::<V>().to_owned(),
-        message,
-    };
     match postcard::take_from_bytes(bytes) {
         Ok((value, [])) => Ok(value),
-        Ok((_, rest)) => Err(failure(format!(
-            "{} bytes are left over. {WAY_OUT}",
-            rest.len()
-        ))),
-        Err(error) => Err(failure(
-            attachments::refusal().unwrap_or_else(|| explain(error)),
-        )),
+        Ok((_, rest)) => Err(cannot_decode(type_name::<V>(), Ok(rest.len()))),
+        Err(error) => Err(cannot_decode(type_name::<V>(), Err(error))),
+    }
+}
+
+/// So many bytes were left over, or it came to this error.
+#[cold]
+fn cannot_decode(type_name: &str, left_over: Result<usize, postcard::Error>) -> Failure {
+    Failure::Decode {
+        type_name: type_name.to_owned(),
+        message: match left_over {
+            Ok(bytes) => format!("{bytes} bytes are left over. {WAY_OUT}"),
+            Err(error) => attachments::refusal().unwrap_or_else(|| explain(error)),
+        },
     }
 }
 

@@ -11,6 +11,7 @@ use super::delivery::{Delivery, Handing};
 use super::feed::{self, Feed};
 use super::results::Results;
 use super::room::Room;
+use super::sharing::Sharing;
 use super::source::Source;
 use super::spans;
 use super::stopping::Stopping;
@@ -150,6 +151,7 @@ impl<'a, T: Task> Work<'a, T> {
             on_failure: plan.on_failure,
             ends_call: None,
             stopping,
+            sharing: (plan.batch_size == BatchSize::Auto).then(Sharing::default),
             _watch: watch,
             span,
             watching,

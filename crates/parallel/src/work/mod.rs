@@ -10,7 +10,7 @@
 //!
 //! `Work` owns what is the same wherever tasks run: laziness ([`source`], [`feed`]), how many at a time
 //! ([`batch`]), how far ahead ([`window`]), order ([`order`], [`results`], [`delivery`]), what a failure
-//! does, when to stop ([`stopping`]), and what is given back ([`end`]). For a backend that runs tasks of
+//! does, when to stop ([`stopping`]), what lanes do for each other ([`sharing`]), and what is given back ([`end`]). For a backend that runs tasks of
 //! another type it can be seen as if it had such ([`converted`]). Each part has a lock of its own. Only the
 //! source's is held while a user's code runs, the iterator, and while another one is taken: the sizes', and
 //! that of the places for results ([`room`]).
@@ -25,6 +25,7 @@ mod order;
 mod results;
 mod room;
 mod run;
+mod sharing;
 mod source;
 pub(crate) mod spans;
 mod stopping;
@@ -45,6 +46,7 @@ use self::delivery::Delivery;
 use self::feed::Feed;
 use self::results::{Results, Run};
 use self::room::{Room, Row};
+use self::sharing::Sharing;
 use self::source::Source;
 use self::stopping::Stopping;
 use self::window::Window;
@@ -102,6 +104,8 @@ pub struct Work<'a, T: Task> {
     /// Which results end the call as failures do.
     ends_call: Option<fn(&T::Output) -> bool>,
     stopping: Arc<Stopping>,
+    /// Unless the size of the batches is fixed.
+    sharing: Option<Sharing>,
     _watch: Option<Watch>,
     /// That of the call, or else the one that the call was made in: where its tasks run, and what is said
     /// of them.

@@ -6,8 +6,8 @@
 //!   append   ├────── in order ──────┤            ┆                 ─► the vector that the caller gets
 //! ```
 //!
-//! The promise of the `unsafe` here: a [`Room`] gives out each place at most once, so that no two [`Row`]s
-//! overlap, and a row owns the values that were pushed into it, as a vector does. The memory is freed when the
+//! The promise of the `unsafe` here: each place is in one [`Row`] at most, which gets it from the [`Room`] or from the row
+//! that had it, so that no two rows overlap, and a row owns the values that were pushed into it, as a vector does. The memory is freed when the
 //! room and all of its rows are gone.
 #![allow(unsafe_code)]
 
@@ -25,6 +25,8 @@ pub(super) struct Room<R> {
     memory: Option<Arc<Memory<R>>>,
     /// The places before this one have been given out.
     given: usize,
+    /// Of them, those that came back unused.
+    returned: Vec<Row<R>>,
 }
 
 /// A vector without its length.
@@ -57,12 +59,20 @@ impl<R> Room<R> {
             capacity,
             memory: None,
             given: 0,
+            returned: Vec::new(),
         }
     }
 
     /// Some of the places from `first` on that nobody has, if they are there; room is made at the first time.
     pub(super) fn give(&mut self, first: usize, len: usize) -> Option<Row<R>> {
         let end = first.checked_add(len)?;
+        let held = |row: &Row<R>| row.first == first && row.end >= end;
+        if let Some(place) = self.returned.iter().position(held) {
+            let mut row = self.returned.swap_remove(place);
+            let rest = row.split_off(len);
+            self.take_back(rest);
+            return Some(row);
+        }
         if first < self.given || end > self.capacity {
             return None;
         }
@@ -81,6 +91,16 @@ impl<R> Room<R> {
             len: 0,
             end,
         })
+    }
+}
+
+impl<R> Room<R> {
+    /// Takes back places that nobody has used, to give them to somebody else.
+    pub(super) fn take_back(&mut self, row: Row<R>) {
+        let ours = |memory| Arc::ptr_eq(memory, &row.memory);
+        if row.len == 0 && row.first < row.end && self.memory.as_ref().is_some_and(ours) {
+            self.returned.push(row);
+        }
     }
 }
 
@@ -139,6 +159,23 @@ impl<R> Row<R> {
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Its places behind so many, of which it has used no more.
+    ///
+    /// # Panics
+    /// If it has.
+    pub(super) fn split_off(&mut self, places: usize) -> Self {
+        assert!(self.len <= places, "values lie in these places");
+        let middle = self.first.saturating_add(places).min(self.end);
+        let rest = Self {
+            memory: Arc::clone(&self.memory),
+            first: middle,
+            len: 0,
+            end: self.end,
+        };
+        self.end = middle;
+        rest
     }
 
     /// By which more values come in.
@@ -232,107 +269,5 @@ impl<R> Drop for Row<R> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn filled(
-        room: &mut Room<Arc<usize>>,
-        first: usize,
-        len: usize,
-        of: &Arc<usize>,
-    ) -> Row<Arc<usize>> {
-        let mut row = room.give(first, len).unwrap();
-        let mut writer = row.writer();
-        for _ in 0..len {
-            writer.push(Arc::clone(of));
-        }
-        drop(writer);
-        row
-    }
-
-    #[test]
-    fn rows_side_by_side_are_a_vector() {
-        let mut room = Room::new(5);
-        let (mut first, mut second) = (room.give(0, 2).unwrap(), room.give(2, 3).unwrap());
-        for (row, places) in [(&mut second, 2..5), (&mut first, 0..2)] {
-            let mut writer = row.writer();
-            for i in places {
-                assert_eq!(*writer.push(i.to_string()), i.to_string());
-            }
-        }
-        drop(room);
-        let address = first.memory.start.as_ptr().cast_const();
-        first.append(second).unwrap();
-        let values = first.into_vec();
-        assert_eq!(values, ["0", "1", "2", "3", "4"]);
-        assert_eq!(values.as_ptr(), address, "nothing was moved");
-    }
-
-    #[test]
-    fn no_place_is_given_out_twice() {
-        let mut room = Room::<u8>::new(10);
-        assert!(room.give(2, 3).is_some());
-        for (first, len) in [(2, 1), (4, 1), (0, 1), (5, 6), (usize::MAX, 2)] {
-            assert!(room.give(first, len).is_none(), "{first} {len}");
-        }
-        assert!(room.give(5, 5).is_some());
-        assert!(Room::<()>::new(9).give(0, 1).is_some());
-        assert!(Room::<u64>::new(usize::MAX).give(0, 1).is_none());
-    }
-
-    #[test]
-    #[should_panic(expected = "as many places")]
-    fn a_row_has_an_end() {
-        let mut room = Room::new(9);
-        let mut row = room.give(0, 1).unwrap();
-        let mut writer = row.writer();
-        writer.push(1);
-        writer.push(2);
-    }
-
-    #[test]
-    fn rows_apart_stay_apart() {
-        let (value, mut room) = (Arc::new(7), Room::new(10));
-        let mut first = filled(&mut room, 0, 2, &value);
-        let third = filled(&mut room, 5, 2, &value);
-        let third = first.append(third).unwrap_err();
-        let elsewhere = filled(&mut Room::new(10), 2, 2, &value);
-        assert!(first.append(elsewhere).is_err());
-        assert_eq!((first.into_vec().len(), third.into_vec().len()), (2, 2));
-        drop(room);
-        assert_eq!(Arc::strong_count(&value), 1);
-    }
-
-    proptest! {
-        /// Whatever becomes of rows, each value is dropped once.
-        #[test]
-        fn nothing_leaks(rows in prop::collection::vec((1..5usize, 0..5usize, 0..4u8), 0..20)) {
-            let (value, mut room, mut at) = (Arc::new(0), Room::new(100), 0);
-            let mut kept: Vec<Row<Arc<usize>>> = Vec::new();
-            for (len, filled, fate) in rows {
-                let mut row = room.give(at, len).unwrap();
-                at += len;
-                let mut writer = row.writer();
-                for _ in 0..filled.min(len) {
-                    writer.push(Arc::clone(&value));
-                }
-                drop(writer);
-                match fate {
-                    0 => drop(row),
-                    1 => drop(row.into_vec()),
-                    2 if !kept.is_empty() => {
-                        let apart = kept.last_mut().unwrap().append(row);
-                        kept.extend(apart.err());
-                    }
-                    _ => kept.push(row),
-                }
-            }
-            let alive: usize = kept.iter().map(Row::len).sum();
-            prop_assert_eq!(Arc::strong_count(&value), 1 + alive);
-            drop(room);
-            drop(kept);
-            prop_assert_eq!(Arc::strong_count(&value), 1);
-        }
-    }
-}
+#[path = "room_tests.rs"]
+mod tests;

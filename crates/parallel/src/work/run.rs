@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 use std::vec::IntoIter;
 
-use super::{Batch, Output, Ran, Row, Watching, Work, spans};
+use super::{Batch, Output, Ran, Row, Sharing, Watching, Work, spans};
 use crate::batch_end::Batches;
 use crate::current::Here;
 use crate::delayed::Task;
@@ -52,14 +52,59 @@ impl<T: Task> Work<'_, T> {
         if let Some(watching) = self.watching() {
             watching.worker(worker, None);
         }
-        while let Some((batch, row)) = self.take_with_row() {
-            let (tasks, start) = (batch.len(), Instant::now());
-            match self.watching() {
+        loop {
+            let Some((batch, row)) = self.take_with_row() else {
+                if self.others_share() {
+                    continue;
+                }
+                return;
+            };
+            let sharing = self.sharing.as_ref();
+            let _at_many = sharing.and_then(|sharing| sharing.begin(batch.len()));
+            let start = Instant::now();
+            let tasks = match self.watching() {
                 None if !spans::wanted() => self.run_batch(batch, row, &here),
                 watching => self.run_watched(batch, &here, watching, worker),
-            }
+            };
             batches.end_of_batch();
             self.measured(tasks, start.elapsed());
+        }
+    }
+
+    /// There is nothing left to take. Whether another lane has given a part of what it had.
+    fn others_share(&self) -> bool {
+        let sharing = self.sharing.as_ref().filter(|_| !self.stopped());
+        sharing.is_some_and(|sharing| sharing.wait(&self.stopping))
+    }
+
+    /// Gives back as many of these tasks, of which the first has this index, as make equal parts for
+    /// all the lanes that wait for some; and the places for their results.
+    #[cold]
+    fn share(&self, first: usize, tasks: &mut IntoIter<T>, places: &mut Option<Row<T::Output>>) {
+        let waiting = self.sharing.as_ref().map_or(0, Sharing::waiting);
+        let part = tasks.len().div_ceil(waiting + 1);
+        if waiting == 0 {
+            self.stopping.resume();
+        }
+        if self.stopped() || part == tasks.len() {
+            return;
+        }
+        let mut rest: Vec<T> = std::mem::take(tasks).collect();
+        let mut parts = 0;
+        while rest.len() > part {
+            let tasks = rest.split_off(rest.len() - part.min(rest.len() - part));
+            if let (Output::Kept(_, room), Some(places)) = (&self.output, places.as_mut()) {
+                let places = places.split_off(rest.len());
+                room.lock().take_back(places);
+            }
+            let first = first + rest.len();
+            self.give_back(Batch { first, tasks });
+            parts += 1;
+        }
+        *tasks = rest.into_iter();
+        self.stopping.resume();
+        if let Some(sharing) = &self.sharing {
+            sharing.give(parts);
         }
     }
 
@@ -74,17 +119,20 @@ impl<T: Task> Work<'_, T> {
         batch.map(|batch| (batch, row))
     }
 
-    /// Runs a batch of which each task is told.
+    /// Runs a batch of which each task is told. How many it was.
     fn run_watched(
         &self,
         batch: Batch<T>,
         here: &Here,
         watching: Option<&Watching>,
         worker: usize,
-    ) {
+    ) -> usize {
         let taken = Instant::now();
-        let mut tasks = batch.into_iter();
-        for (index, task) in tasks.by_ref() {
+        let mut next = batch.first;
+        let mut tasks = batch.tasks.into_iter();
+        while let Some(task) = tasks.next() {
+            let index = next;
+            next += 1;
             if let Some(watching) = watching {
                 watching.started(index, 1, worker);
             }
@@ -112,16 +160,20 @@ impl<T: Task> Work<'_, T> {
                     self.fail_after(TaskError::new(index, 1, panic.of_task()), ran);
                 }
             }
+            if self.stopping.interrupted() {
+                self.share(next, &mut tasks, &mut None);
+            }
             if self.stopped() {
                 break;
             }
         }
         let _ = panics::catch(move || drop(tasks));
+        next - batch.first
     }
 
-    /// Runs a batch. The results go out together, or up to a failure; to the places that there are for them, if
-    /// there are.
-    fn run_batch(&self, batch: Batch<T>, mut places: Option<Row<T::Output>>, here: &Here) {
+    /// Runs a batch, and says how many tasks it was. The results go out together, or up to a failure; to the
+    /// places that there are for them, if there are.
+    fn run_batch(&self, batch: Batch<T>, mut places: Option<Row<T::Output>>, here: &Here) -> usize {
         let mut next = batch.first;
         let mut tasks = batch.tasks.into_iter();
         while tasks.len() > 0 && !self.stopped() {
@@ -129,21 +181,28 @@ impl<T: Task> Work<'_, T> {
             let mut row = places.take().unwrap_or_else(|| Row::alone(tasks.len()));
             let panic = panics::catch(|| self.run_row(next, &mut tasks, &mut row, here));
             here.between_tasks();
-            let failed = next + row.len();
+            let first = next;
+            next += row.len();
             if in_place {
-                self.succeed_in_place(next, row);
+                // At a failure nobody has the places behind it: results and failures do not fill a row.
+                places = Some(row.split_off(row.len())).filter(|_| panic.is_ok());
+                self.succeed_in_place(first, row);
             } else {
-                self.succeed(next, row.into_vec());
+                self.succeed(first, row.into_vec());
             }
             if let Err(panic) = panic {
-                self.fail(TaskError::new(failed, 1, panic.of_task()));
+                self.fail(TaskError::new(next, 1, panic.of_task()));
+                next += 1;
             }
-            next = failed + 1;
+            if self.stopping.interrupted() {
+                self.share(next, &mut tasks, &mut places);
+            }
         }
         // What was not started after a stop is the user's to drop, and may panic too.
         if self.stopped() {
             let _ = panics::catch(move || drop(tasks));
         }
+        next - batch.first
     }
 
     /// The results of consecutive tasks, which are in their places.
@@ -157,8 +216,10 @@ impl<T: Task> Work<'_, T> {
         }
     }
 
-    /// Runs tasks of which the first has this index, until nothing more shall start.
-    #[inline]
+    /// Runs tasks of which the first has this index, until it is interrupted.
+    ///
+    /// Not a part of its caller, where the compiler has no register left for what each task needs.
+    #[inline(never)]
     fn run_row(
         &self,
         first: usize,
@@ -175,7 +236,7 @@ impl<T: Task> Work<'_, T> {
             if ends_call.is_some_and(|ends| ends(value)) {
                 self.stop();
             }
-            if stopping.stopped() {
+            if stopping.interrupted() {
                 break;
             }
         }

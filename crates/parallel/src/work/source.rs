@@ -80,7 +80,7 @@ pub(super) struct Source<'a, T> {
 }
 
 /// What a pull gave: the tasks, and the panic that cut them short.
-pub(super) type Pulled<T> = (Option<Batch<T>>, Option<Panic>);
+pub(super) type Pulled<T> = (Option<Batch<T>>, Option<Box<Panic>>);
 
 impl<'a, T> Source<'a, T> {
     pub(super) fn new(tasks: impl Iterator<Item = T> + Send + 'a) -> Self {

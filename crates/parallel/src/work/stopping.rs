@@ -10,6 +10,8 @@ use crate::current::Stop;
 #[derive(Default)]
 pub(super) struct Stopping {
     stopped: AtomicBool,
+    /// Whether a lane shall look up from the tasks that it has: it is stopped, or another lane has none.
+    interrupted: AtomicBool,
     /// Whether that came from outside of the call.
     cancelled: AtomicBool,
     /// What is to be called when it is stopped.
@@ -20,6 +22,22 @@ impl Stopping {
     #[inline]
     pub(super) fn stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Has lanes look up from their tasks.
+    pub(super) fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Relaxed);
+    }
+
+    /// What they were to look up for has been seen to.
+    pub(super) fn resume(&self) {
+        let _not_meanwhile = self.waiting.lock();
+        self.interrupted.store(self.stopped(), Ordering::Relaxed);
     }
 
     pub(super) fn cancelled(&self) -> bool {
@@ -42,6 +60,7 @@ impl Stopping {
         let waiting = {
             let mut waiting = self.waiting.lock();
             self.stopped.store(true, Ordering::Relaxed);
+            self.interrupt();
             std::mem::take(&mut *waiting)
         };
         for wake in waiting {

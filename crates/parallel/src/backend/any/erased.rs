@@ -114,9 +114,9 @@ where
 
     fn result(&self, result: AnyOutput) -> Result<T::Output, Failure> {
         match result.0 {
-            Output::Encoded(bytes, parcel, known) => {
+            Output::Encoded(bytes, mut parcel, known) => {
                 let _session = known.map(|known| attachments::enter(Some(known)));
-                exchange(parcel, false, || T::decode(&bytes)).0
+                exchange(&mut parcel, false, || T::decode(&bytes))
             }
             Output::Value(value) => {
                 let value = value.downcast().map(|value| *value);

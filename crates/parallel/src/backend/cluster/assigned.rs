@@ -90,7 +90,8 @@ impl Assigned {
         let image = Image::of_this_process();
         let mut tasks = Vec::new();
         let garbled = |_| "the batch makes no sense: is it another build's?".to_owned();
-        while let Some((header, argument)) = inbox.next().map_err(garbled)? {
+        while inbox.next().map_err(garbled)? {
+            let header = inbox.header();
             let entry = image.entry_named(header.word).ok_or_else(|| {
                 format!(
                     "this executable has no function at {:#x}: it is not the one that the program runs",
@@ -99,7 +100,7 @@ impl Assigned {
             })?;
             tasks.push(Sent {
                 entry,
-                argument: inbox.payload(argument).to_owned(),
+                argument: inbox.payload().to_owned(),
             });
         }
         let first = usize::try_from(terms.first).map_err(|error| error.to_string())?;

@@ -114,13 +114,8 @@ pub(super) fn frame<E>(
     bytes.extend([0; HEADER]);
     match encode(bytes) {
         Ok(word) => {
-            let header = Header {
-                kind,
-                generation: 0,
-                payload: bytes.len() - at - HEADER,
-                word,
-            };
-            bytes[at..at + HEADER].copy_from_slice(&header.to_bytes());
+            let header = Header::new(kind, 0, bytes.len() - at - HEADER, word);
+            header.put_before(&mut bytes[at..]);
             Ok(())
         }
         Err(error) => {
@@ -175,10 +170,10 @@ mod tests {
         let (there, mut inbox) = open::<Terms>(&bytes).unwrap();
         assert_eq!(there, terms());
         for word in 0..3 {
-            let (header, payload) = inbox.next().unwrap().unwrap();
-            assert_eq!((header.word, inbox.payload(payload)), (word, &[9; 5][..]));
+            assert_eq!(inbox.next(), Ok(true));
+            assert_eq!((inbox.header().word, inbox.payload()), (word, &[9; 5][..]));
         }
-        assert!(inbox.next().unwrap().is_none());
+        assert_eq!(inbox.next(), Ok(false));
     }
 
     proptest! {
@@ -186,8 +181,8 @@ mod tests {
         fn nonsense_is_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = open::<Terms>(&bytes);
             if let Ok((_, mut inbox)) = open::<Report>(&bytes) {
-                while let Ok(Some((_, range))) = inbox.next() {
-                    prop_assert!(inbox.payload(range).len() <= bytes.len());
+                while let Ok(true) = inbox.next() {
+                    prop_assert!(inbox.payload().len() <= bytes.len());
                 }
             }
         }

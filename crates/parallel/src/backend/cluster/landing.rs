@@ -80,14 +80,15 @@ where
             }
             *first = next;
         };
-        while let Some((header, range)) = inbox.next().map_err(|_| batch::Nonsense)? {
+        while inbox.next().map_err(|_| batch::Nonsense)? {
+            let header = inbox.header();
             let index = usize::try_from(header.word).map_err(|_| batch::Nonsense)?;
             if !(flight.first..flight.first + flight.tasks).contains(&index) {
                 return Err(batch::Nonsense);
             }
             answered += 1;
-            let payload = inbox.payload(range);
-            let failed = match header.kind {
+            let payload = inbox.payload();
+            let failed = match header.kind() {
                 Kind::Done => {
                     let decoded = panics::catch(|| T::decode(payload));
                     match decoded.unwrap_or_else(|panic| Err(panic.of_task())) {

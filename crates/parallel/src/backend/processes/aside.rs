@@ -94,12 +94,7 @@ impl Worker {
         word: u64,
         payload: &[u8],
     ) -> Result<(), End> {
-        let header = Header {
-            kind,
-            generation,
-            payload: payload.len(),
-            word,
-        };
+        let header = Header::new(kind, generation, payload.len(), word);
         let answer = std::mem::take(&mut self.frame);
         self.frame.extend([0; HEADER]);
         self.frame.extend(payload);

@@ -16,7 +16,10 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
 use super::lane::Lane;
+use super::mail::Useless;
 use super::packet::{self, MOST, Packet};
+use super::process::Process;
+use super::queued::Queued;
 use crate::delayed::Portable;
 use crate::shared::{Forget, Object};
 use crate::wire::attachments::{self, Arrival, Attached, Entered, Id};
@@ -188,27 +191,32 @@ where
             && let Some(packets) = process.courier.post(&objects)
         {
             process.posting = true;
-            let header = Header {
-                kind: Kind::Given,
-                generation: self.generation,
-                payload: 0,
-                word: packets,
-            };
+            let header = Header::new(Kind::Given, self.generation, 0, packets);
             self.outbox.splice(begin..begin, header.to_bytes());
         }
-        self.queue[place].objects = objects;
+        self.queue[place].more_mut().objects = objects;
     }
 
     /// What the result of the first task in the queue may refer to: what it was sent with, and what came
     /// with the result.
-    pub(super) fn session_of_result(&self, mut attached: Attached) -> Option<Entered> {
-        let sent = self
-            .queue
-            .front()
-            .into_iter()
-            .flat_map(|task| &task.objects);
+    #[inline]
+    pub(super) fn session_of_result(
+        &self,
+        process: &Process,
+        kind: Kind,
+        number: u16,
+    ) -> Result<Option<Entered>, Useless> {
+        let more = self.queue.front().and_then(Queued::more);
+        if kind != Kind::DoneWith && more.is_none() {
+            return Ok(None);
+        }
+        let mut attached = match kind {
+            Kind::DoneWith => process.courier.collect(number).ok_or(Useless::Mad)?,
+            _ => Vec::new(),
+        };
+        let sent = more.into_iter().flat_map(|more| &more.objects);
         attached.extend(sent.map(|object| (object.id(), Ok(Arc::clone(object)))));
-        (!attached.is_empty()).then(|| attachments::enter(Some(Arc::new(attached))))
+        Ok((!attached.is_empty()).then(|| attachments::enter(Some(Arc::new(attached)))))
     }
 }
 

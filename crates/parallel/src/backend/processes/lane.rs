@@ -12,7 +12,6 @@
 //! result being in the ring, or is what it died of. So nothing runs twice, and nothing is lost.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::Crew;
@@ -21,13 +20,13 @@ use super::limits::Limits;
 use super::mail::Useless;
 use super::output::Line;
 use super::process::{Process, Woken};
+use super::queued::Queued;
 use super::ring::{DATA, SPACE};
 use super::supervision::Ended;
 use super::watched::Watched;
 use crate::delayed::{Portable, Task};
 use crate::error::{BackendError, Failure, TaskError};
-use crate::observe::{Event, Stretch};
-use crate::shared::Object;
+use crate::observe::Event;
 use crate::wire::frame::{At, HEADER, Header, Kind};
 use crate::wire::parcel::Parcel;
 use crate::work::{Batch, Work, spans};
@@ -35,22 +34,6 @@ use crate::{panics, wire};
 
 /// In a batch so many times the parent is woken, at even distances, if it sleeps.
 const TELLS: usize = 8;
-
-/// A task whose outcome is not known.
-pub(super) struct Queued<T> {
-    pub(super) index: usize,
-    pub(super) task: T,
-    /// The kind of frame by which it is sent.
-    pub(super) kind: Kind,
-    /// What happened when it was started before.
-    pub(super) history: Vec<Failure>,
-    /// When it was taken from the work.
-    pub(super) taken: Instant,
-    /// When it was encoded, if anybody wants to know.
-    pub(super) encoded: Option<Box<Stretch>>,
-    /// To what it refers, as it was sent last.
-    pub(super) objects: Vec<Arc<Object>>,
-}
 
 /// A parcel of which the frame has begun.
 pub(super) struct ParcelOut {
@@ -232,13 +215,13 @@ where
         }
         self.outbox.extend([0; HEADER]);
         wire::encode(inherited, &mut self.outbox).expect("it is made of a text and a number");
-        let header = Header {
-            kind: Kind::Inherit,
-            generation: self.generation,
-            payload: self.outbox.len() - HEADER,
-            word: 0,
-        };
-        self.outbox[..HEADER].copy_from_slice(&header.to_bytes());
+        let header = Header::new(
+            Kind::Inherit,
+            self.generation,
+            self.outbox.len() - HEADER,
+            0,
+        );
+        header.put_before(&mut self.outbox);
     }
 
     /// Takes a batch if there is none, or one more if it is worth while to be ahead. One at a time:
@@ -253,32 +236,32 @@ where
                 self.work.take_now()
             };
             let Some(batch) = taken else { return };
-            let taken = Instant::now();
+            let taken = self.watches.then(Instant::now);
             let (end, tell) = (batch.len() - 1, batch.len().div_ceil(TELLS));
-            let queued = batch
-                .into_iter()
-                .enumerate()
-                .map(|(i, (index, task))| Queued {
-                    index,
-                    task,
-                    kind: match i {
-                        _ if i == end => Kind::TaskLast,
-                        _ if i % tell == 0 => Kind::TaskTell,
-                        _ => Kind::Task,
-                    },
-                    history: Vec::new(),
-                    taken,
-                    encoded: None,
-                    objects: Vec::new(),
-                });
+            let mut next_tell = 0;
+            let queued = batch.into_iter().enumerate().map(|(i, (index, task))| {
+                let kind = if i == end {
+                    Kind::TaskLast
+                } else if i == next_tell {
+                    next_tell += tell;
+                    Kind::TaskTell
+                } else {
+                    Kind::Task
+                };
+                Queued::new(index, task, kind, taken)
+            });
             self.queue.extend(queued);
             self.batches += 1;
         }
     }
 
     /// Takes a task out of the queue whose outcome is known.
+    #[inline]
     pub(super) fn remove(&mut self, place: usize) -> Option<Queued<T>> {
-        let queued = self.queue.remove(place)?;
+        let queued = match place {
+            0 => self.queue.pop_front(),
+            _ => self.queue.remove(place),
+        }?;
         self.sent -= usize::from(place < self.sent);
         self.batches -= usize::from(queued.kind == Kind::TaskLast);
         Some(queued)
@@ -287,12 +270,12 @@ where
     /// A task that was started has come to this end: it is started again as the next one that is sent, or
     /// it has failed.
     pub(super) fn started_and_failed(&mut self, mut queued: Queued<T>, failure: Failure) {
-        let mut history = std::mem::take(&mut queued.history);
+        let mut history = queued.take_history();
         if self.limits.retry(&failure, &history) && !self.work.stopped() {
             let attempt = 1 + history.len() as u32;
             self.retried(&queued, attempt, &failure);
             history.push(failure);
-            queued.history = history;
+            queued.more_mut().history = history;
             // A batch by itself: of its own, the end may be behind it already.
             queued.kind = Kind::TaskLast;
             self.batches += 1;

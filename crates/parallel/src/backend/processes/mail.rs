@@ -1,6 +1,6 @@
 //! What a lane sends to its worker and receives from it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::lane::{Lane, ParcelOut, discard};
 use super::process::Process;
@@ -8,7 +8,7 @@ use super::ring::Corrupt;
 use crate::delayed::Portable;
 use crate::error::Failure;
 use crate::observe::Stretch;
-use crate::wire::attachments::{self, Attached};
+use crate::wire::attachments::{self, Entered};
 use crate::wire::frame::{
     At, Garbled, HEADER, Header, Kind, MAX_PAYLOAD, TAKES_PARCEL, split_answer,
 };
@@ -41,16 +41,6 @@ impl From<Corrupt> for Useless {
 impl From<Garbled> for Useless {
     fn from(_: Garbled) -> Self {
         Self::Mad
-    }
-}
-
-/// When something was done, if anybody wants to know.
-fn timed<R>(watched: bool, f: impl FnOnce() -> R) -> (R, Option<Stretch>) {
-    if watched {
-        let (result, stretch) = Stretch::of(f);
-        (result, Some(stretch))
-    } else {
-        (f(), None)
     }
 }
 
@@ -129,69 +119,61 @@ where
             let outbox = &mut self.outbox;
             let at = At {
                 index: queued.index,
-                attempt: 1 + queued.history.len() as u32,
+                attempt: queued.attempt(),
                 all_or_nothing: self.work.stops_at_failure()
-                    && !self.limits.retries_panic(&queued.history),
+                    && !self.limits.retries_panic(queued.history()),
                 watched: self.watches,
             };
             if self.told != Some(at) {
-                let header = Header {
-                    kind: Kind::At,
-                    generation: self.generation,
-                    payload: 0,
-                    word: at.to_word(),
-                };
+                let header = Header::new(Kind::At, self.generation, 0, at.to_word());
                 outbox.extend(header.to_bytes());
                 self.told = Some(at);
             }
             let begin = outbox.len();
             outbox.extend([0; HEADER]);
-            let (encoded, stretch) = timed(self.watches, || {
-                panics::catch(|| {
-                    let task = &queued.task;
-                    let name = self.image.name_of(task.entry_point());
-                    let flag = if task.takes_contents() {
-                        TAKES_PARCEL
-                    } else {
-                        0
-                    };
-                    let parcel = task
-                        .contents()
-                        .map(|parcel| (parcel.bytes.len(), parcel.width));
-                    if parcel.is_none() {
-                        task.encode(outbox)?;
-                    }
-                    Ok((name.map(|name| name | flag), parcel))
-                })
+            let started = self.watches.then(Instant::now);
+            let (mut name, mut parcel) = (None, None);
+            // What they give is noted, and what comes back is small: it is copied some times on its way.
+            let encoded = panics::catch(|| {
+                name = self.image.name_of(queued.task.entry_point());
+                let contents = queued.task.contents();
+                parcel = contents.map(|contents| (contents.bytes.len(), contents.width));
+                if parcel.is_none() {
+                    queued.task.encode(outbox).map_err(Box::new)
+                } else {
+                    Ok(())
+                }
             });
             let payload = outbox.len() - begin - HEADER;
+            let longest = payload.max(parcel.map_or(0, |(bytes, _)| bytes));
             let objects = session.take();
             let not_sent = |message: String| Failure::Encode {
                 type_name: std::any::type_name::<T>().to_owned(),
                 message,
             };
-            let failure = match encoded {
-                Err(panic) => panic.of_task(),
-                Ok(Err(failure)) => failure,
-                Ok(Ok((_, parcel)))
-                    if payload.max(parcel.map_or(0, |(bytes, _)| bytes)) > MAX_PAYLOAD =>
-                {
+            let failure = match (encoded, name) {
+                (Err(panic), _) => panic.of_task(),
+                (Ok(Err(failure)), _) => *failure,
+                _ if longest > MAX_PAYLOAD => {
                     not_sent(format!("it takes more than {MAX_PAYLOAD} bytes"))
                 }
-                Ok(Ok((None, _))) => not_sent(
+                (_, None) => not_sent(
                     "its function is not part of the executable but of a shared library, where \
                      a worker cannot find it: compile it into the program"
                         .to_owned(),
                 ),
-                Ok(Ok((Some(word), parcel))) => {
-                    let task = Header {
-                        kind: queued.kind,
-                        generation: self.generation,
+                (_, Some(name)) => {
+                    let takes_parcel = queued.task.takes_contents();
+                    let task = Header::new(
+                        queued.kind,
+                        self.generation,
                         payload,
-                        word,
-                    };
+                        name | if takes_parcel { TAKES_PARCEL } else { 0 },
+                    );
                     let place = self.sent;
-                    self.queue[place].encoded = stretch.map(Box::new);
+                    if let Some(started) = started {
+                        self.queue[place].more_mut().encoded = Some(Stretch::since(started));
+                    }
                     let frame = match parcel {
                         None => {
                             self.sent += 1;
@@ -199,15 +181,10 @@ where
                         }
                         Some((payload, width)) => {
                             self.parcel_out = Some(ParcelOut { written: 0, task });
-                            Header {
-                                kind: Kind::Parcel,
-                                payload,
-                                word: width as u64,
-                                ..task
-                            }
+                            Header::new(Kind::Parcel, task.generation(), payload, width as u64)
                         }
                     };
-                    outbox[begin..begin + HEADER].copy_from_slice(&frame.to_bytes());
+                    frame.put_before(&mut outbox[begin..]);
                     self.send_along(begin, place, objects);
                     self.told = Some(at.next());
                     continue;
@@ -215,7 +192,7 @@ where
             };
             outbox.truncate(begin);
             if let Some(mut queued) = self.remove(self.sent) {
-                let history = std::mem::take(&mut queued.history);
+                let history = queued.take_history();
                 self.fail(queued, history.len(), failure, history);
             }
         }
@@ -234,29 +211,28 @@ where
 
     pub(super) fn receive_from(&mut self, process: &mut Process) -> Result<bool, Useless> {
         let any = process.link.read(&mut process.inbox)? > 0;
-        while let Some((header, range)) =
-            process.inbox.next_landing(|header| self.landing(header))?
-        {
-            match header.kind {
+        while process.inbox.next_landing(|header| self.landing(header))? {
+            let header = process.inbox.header();
+            match header.kind() {
                 Kind::Begun | Kind::Unfit if !process.beginning => return Err(Useless::Mad),
                 Kind::Begun => {
                     process.beginning = false;
                     continue;
                 }
                 Kind::Unfit => {
-                    let failure = wire::decode(process.inbox.payload(range));
+                    let failure = wire::decode(process.inbox.payload());
                     return Err(failure.map_or(Useless::Mad, Useless::Unfit));
                 }
-                Kind::Parcel if header.generation == self.generation && self.sent > 0 => {
+                Kind::Parcel if header.generation() == self.generation && self.sent > 0 => {
                     self.parcel = process.inbox.take_parcel();
                     continue;
                 }
                 Kind::Ran if self.watches => {
-                    self.note_time(header.word, process.inbox.payload(range))?;
+                    self.note_time(header.word, process.inbox.payload())?;
                     continue;
                 }
                 Kind::Told if self.crew.contract.setup.tracing.is_some() => {
-                    self.note_told(process.inbox.payload(range))?;
+                    self.note_told(process.inbox.payload())?;
                     continue;
                 }
                 _ => {}
@@ -264,16 +240,12 @@ where
             let (number, nanos) = split_answer(header.word);
             // Exact but for what the worker leaves out too.
             let next = process.answered as u16;
-            if header.generation != self.generation || number != next || self.sent == 0 {
+            if header.generation() != self.generation || number != next || self.sent == 0 {
                 return Err(Useless::Mad);
             }
             let run_time = Duration::from_nanos(nanos);
-            let attached = match header.kind {
-                Kind::DoneWith => process.courier.collect(number).ok_or(Useless::Mad)?,
-                _ => Vec::new(),
-            };
-            let payload = process.inbox.payload(range);
-            self.outcome(header.kind, run_time, payload, attached)?;
+            let session = self.session_of_result(process, header.kind(), number)?;
+            self.outcome(header.kind(), run_time, process.inbox.payload(), session)?;
             process.answered += 1;
         }
         Ok(any)
@@ -282,11 +254,11 @@ where
     /// Where a parcel goes that has begun to come: to the place of the argument of which it is the result, which
     /// has been read, if that is not needed for another try.
     fn landing(&mut self, header: Header) -> Option<Parcel> {
-        if header.generation != self.generation || self.sent == 0 || self.limits.retries > 0 {
+        if header.generation() != self.generation || self.sent == 0 || self.limits.retries > 0 {
             return None;
         }
         let task = &mut self.queue.front_mut()?.task;
-        if !task.contents()?.can_become(header.payload, header.word) {
+        if !task.contents()?.can_become(header.payload(), header.word) {
             return None;
         }
         self.landed = true;
@@ -299,26 +271,27 @@ where
         kind: Kind,
         run_time: Duration,
         payload: &[u8],
-        attached: Attached,
+        session: Option<Entered>,
     ) -> Result<(), Useless> {
-        let parcel = self.parcel.take();
         self.landed = false;
-        let decode = || match kind {
+        let started = self.watches.then(Instant::now);
+        let decoded = match kind {
             Kind::Done | Kind::DoneWith => {
-                let _session = self.session_of_result(attached);
-                let decode = || panics::catch(|| T::decode(payload));
-                let (decoded, _) = exchange(parcel, false, decode);
-                Ok(decoded.unwrap_or_else(|p| Err(p.of_task())))
+                let decode = || panics::catch(|| T::decode(payload).map_err(Box::new));
+                let decoded = exchange(&mut self.parcel, false, decode);
+                drop(session);
+                decoded.unwrap_or_else(|panic| Err(Box::new(panic.of_task())))
             }
             Kind::Failed => match wire::decode::<Failure>(payload) {
-                Ok(failure) => Ok(Err(failure)),
-                Err(_) => Err(Useless::Mad),
+                Ok(failure) => Err(Box::new(failure)),
+                Err(_) => return Err(Useless::Mad),
             },
-            _ => Err(Useless::Mad),
+            _ => return Err(Useless::Mad),
         };
-        let (decoded, stretch) = timed(self.watches, decode);
-        let decoded = decoded?;
-        self.watched.decoded = stretch;
+        self.parcel = None;
+        if let Some(started) = started {
+            self.watched.decoded = Some(Stretch::since(started));
+        }
         let queued = self.remove(0).ok_or(Useless::Mad)?;
         self.received += 1;
         self.of_batch += 1;
@@ -329,10 +302,10 @@ where
             self.of_batch = 0;
         }
         match decoded {
-            Err(failure) => self.started_and_failed(queued, failure),
+            Err(failure) => self.started_and_failed(queued, *failure),
             Ok(value) => {
                 if self.watches {
-                    let attempt = 1 + queued.history.len() as u32;
+                    let attempt = queued.attempt();
                     let ran = self.ran(&queued, attempt);
                     drop(self.watched.end(queued.index, attempt));
                     if let Some(watching) = self.work.watching() {
@@ -344,7 +317,7 @@ where
                     self.first_value = queued.index;
                 }
                 self.values.push(value);
-                discard(queued);
+                discard(queued.task);
             }
         }
         Ok(())

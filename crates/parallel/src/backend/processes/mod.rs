@@ -15,6 +15,7 @@
 //! | [`hello`] | what a new worker is given |
 //! | [`process`] | a worker as its parent sees it |
 //! | [`lane`] | the parent's side: takes tasks from the work, and what becomes of them |
+//! | [`queued`] | a task that it has |
 //! | [`mail`] | what it sends and receives |
 //! | [`limits`] | how long a task may run, how often it is tried, and who sees to it |
 //! | [`supervision`] | what it does when the worker ends, or the call is stopped |
@@ -47,6 +48,7 @@ mod oom;
 mod output;
 mod packet;
 mod process;
+mod queued;
 mod reply;
 mod revoked;
 mod ring;

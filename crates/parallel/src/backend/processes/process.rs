@@ -153,12 +153,7 @@ impl Process {
 
     /// Sends a frame that has no payload; false if it does not fit as a whole.
     fn send_word(&mut self, kind: Kind, word: u64) -> bool {
-        let frame = Header {
-            kind,
-            generation: self.generation,
-            payload: 0,
-            word,
-        };
+        let frame = Header::new(kind, self.generation, 0, word);
         let frame = frame.to_bytes();
         let sent = self.link.write(&frame) == Ok(frame.len());
         self.link.announce();

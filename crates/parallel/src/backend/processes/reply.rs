@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use super::ring::SPACE;
 use super::worker::{End, Worker};
 use crate::wire::Contents;
-use crate::wire::frame::{HEADER, Header, Kind};
+use crate::wire::frame::{Header, Kind};
 use crate::wire::inbox::PIECE;
 
 /// A buffer that has room for more than this gives it back after use.
@@ -16,13 +16,16 @@ const KEEP: usize = 1 << 20;
 impl Worker {
     /// Sends the frame that was made, with this header.
     pub(super) fn send(&mut self, header: Header) -> Result<(), End> {
-        self.frame[..HEADER].copy_from_slice(&header.to_bytes());
-        let mut frame = std::mem::take(&mut self.frame);
-        self.write(&frame)?;
-        if frame.capacity() <= KEEP {
-            frame.clear();
-            self.frame = frame;
+        header.put_before(&mut self.frame);
+        let written = self.link.write(&self.frame)?;
+        if written < self.frame.len() {
+            let frame = std::mem::take(&mut self.frame);
+            self.write(&frame[written..])?;
+            if frame.capacity() <= KEEP {
+                self.frame = frame;
+            }
         }
+        self.frame.clear();
         Ok(())
     }
 
@@ -43,12 +46,7 @@ impl Worker {
             return Ok(());
         };
         let Contents { bytes, width } = parcel.contents();
-        let header = Header {
-            kind: Kind::Parcel,
-            generation,
-            payload: bytes.len(),
-            word: width as u64,
-        };
+        let header = Header::new(Kind::Parcel, generation, bytes.len(), width as u64);
         self.write(&header.to_bytes())?;
         for piece in bytes.chunks(PIECE) {
             self.write(piece)?;

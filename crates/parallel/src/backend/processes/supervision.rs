@@ -107,7 +107,7 @@ where
         // answers can be read leaves none of these.
         for _ in 1..unanswered {
             if let Some(mut queued) = self.remove(0) {
-                let history = std::mem::take(&mut queued.history);
+                let history = queued.take_history();
                 let failure = Failure::Died {
                     signal: None,
                     code: None,
@@ -212,7 +212,7 @@ where
         // Of what was sent only what has started is left, of which the first runs.
         let mut running = from == 0 && self.sent > 0;
         while let Some(mut queued) = self.remove(from) {
-            let history = std::mem::take(&mut queued.history);
+            let history = queued.take_history();
             let attempts = history.len() + usize::from(running);
             if attempts > 0 && self.work.cancelled() {
                 self.fail(queued, attempts, Failure::Cancelled, history);

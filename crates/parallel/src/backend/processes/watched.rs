@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use tracing::Span;
 
 use super::aside::Times;
-use super::lane::{Lane, Queued};
+use super::lane::Lane;
 use super::mail::Useless;
 use super::memory::clock;
 use super::process::Process;
+use super::queued::Queued;
 use super::spans::Told;
 use crate::delayed::Portable;
 use crate::error::Failure;
@@ -117,7 +118,7 @@ where
         ) else {
             return;
         };
-        let (index, attempt) = (front.index, 1 + front.history.len() as u32);
+        let (index, attempt) = (front.index, front.attempt());
         self.begin(index, attempt);
     }
 
@@ -168,12 +169,13 @@ where
     /// When and where a task ran that has just ended, by whatever way. Tells what happened in it.
     pub(super) fn ran(&mut self, queued: &Queued<T>, attempt: u32) -> Ran {
         let (now, index, worker) = (Instant::now(), queued.index, self.worker());
+        let taken = queued.more().and_then(|more| more.taken).unwrap_or(now);
         if attempt == 0 {
             // It was never sent. What is known is of others.
             return Ran {
                 worker,
                 attempt,
-                taken: queued.taken,
+                taken,
                 started: now,
                 run_time: Duration::ZERO,
             };
@@ -186,7 +188,7 @@ where
         let decoded = self.watched.decoded.take();
         if let (Some(watching), Some(there)) = (self.work.watching(), there)
             && let (Some(argument_encoded), Some(result_decoded)) =
-                (queued.encoded.as_deref().copied(), decoded)
+                (queued.more().and_then(|more| more.encoded), decoded)
         {
             watching.tell(|run| Event::Carried {
                 run,
@@ -222,7 +224,7 @@ where
         Ran {
             worker,
             attempt,
-            taken: queued.taken,
+            taken,
             started: run.started,
             run_time: run.time,
         }

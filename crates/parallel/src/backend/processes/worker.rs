@@ -2,7 +2,6 @@
 
 use std::ffi::CString;
 use std::io::{self, Write};
-use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -219,57 +218,58 @@ impl Worker {
     fn serve(mut self) -> Result<(), End> {
         loop {
             let next = self.inbox.next_landing(|_| self.spare.take());
-            match next.map_err(|_| End::Lost)? {
-                Some((header, _)) if header.kind == Kind::Exit => {
+            if !next.map_err(|_| End::Lost)? {
+                while self.link.read(&mut self.inbox)? == 0 {
+                    self.sleep(DATA)?;
+                }
+                continue;
+            }
+            let header = self.inbox.header();
+            match header.kind() {
+                Kind::Exit => {
                     // The rest of a batch may have gone to another worker.
                     self.end_batch();
                     return Ok(());
                 }
-                Some((header, _)) if header.kind == Kind::Begin => self.begin(header)?,
-                Some((header, _)) if header.kind == Kind::At => {
-                    self.next = At::from_word(header.word);
-                }
-                Some((header, _)) if header.kind == Kind::Given => {
-                    self.shelf.wait_for(header.word);
-                }
-                Some((header, inherited)) if header.kind == Kind::Inherit => {
-                    let inherited = wire::decode(self.inbox.payload(inherited));
-                    let inherited = inherited.map_err(|_| End::Lost)?;
-                    context::enter_worker(&inherited);
-                    if inherited.worker().is_some() {
-                        self.session = None;
-                    }
-                    let known_as = inherited.worker().unwrap_or(self.terms.worker);
-                    self.here.know_worker_as(known_as);
-                }
-                Some((header, _)) if header.kind == Kind::Parcel => {
-                    self.parcel = self.inbox.take_parcel();
-                }
-                Some((header, argument)) => self.serve_task(header, argument)?,
-                None => {
-                    while self.link.read(&mut self.inbox)? == 0 {
-                        self.sleep(DATA)?;
-                    }
-                }
+                Kind::Begin => self.begin(header)?,
+                Kind::At => self.next = At::from_word(header.word),
+                Kind::Given => self.shelf.wait_for(header.word),
+                Kind::Inherit => self.inherit()?,
+                Kind::Parcel => self.parcel = self.inbox.take_parcel(),
+                _ => self.serve_task(header)?,
             }
         }
     }
 
+    /// Does all that follows as a part of this call.
+    fn inherit(&mut self) -> Result<(), End> {
+        let inherited = wire::decode(self.inbox.payload());
+        let inherited: Inherited = inherited.map_err(|_| End::Lost)?;
+        context::enter_worker(&inherited);
+        if inherited.worker().is_some() {
+            self.session = None;
+        }
+        let known_as = inherited.worker().unwrap_or(self.terms.worker);
+        self.here.know_worker_as(known_as);
+        Ok(())
+    }
+
     /// Does what is to be done before all tasks. A worker that cannot is of no use.
     fn begin(&mut self, header: Header) -> Result<(), End> {
-        let done = self.run_task(header.word, 0..0) == Kind::Done;
+        let done = self.run_task(header.word) == Kind::Done;
         let kind = if done { Kind::Begun } else { Kind::Unfit };
-        self.send(Header {
+        self.send(Header::new(
             kind,
-            payload: self.frame.len() - HEADER,
-            ..header
-        })?;
+            header.generation(),
+            self.frame.len() - HEADER,
+            header.word,
+        ))?;
         self.link.announce();
         if done { Ok(()) } else { Err(End::Unfit) }
     }
 
     /// Runs a task, unless it has been revoked, and sends what came of it.
-    fn serve_task(&mut self, task: Header, argument: Range<usize>) -> Result<(), End> {
+    fn serve_task(&mut self, task: Header) -> Result<(), End> {
         let at = self.next;
         self.next = at.next();
         if let Some(marker) = &self.marker {
@@ -279,8 +279,8 @@ impl Worker {
         if self.terms.timed {
             control.set_claimed_at(clock());
         }
-        let may_start = !self.all_failed || task.generation != self.generation;
-        if !may_start || !control.claim(task.generation) {
+        let may_start = !self.all_failed || task.generation() != self.generation;
+        if !may_start || !control.claim(task.generation()) {
             // The rest of the batch has been revoked.
             self.parcel = None;
             if self.batch_start.take().is_some() {
@@ -289,33 +289,33 @@ impl Worker {
             return Ok(());
         }
         let batch_start = *self.batch_start.get_or_insert_with(Instant::now);
-        if task.generation != self.generation {
-            self.generation = task.generation;
+        if task.generation() != self.generation {
+            self.generation = task.generation();
             self.all_failed = false;
             let revoked = Revoked {
                 memory: Arc::clone(&self.memory),
                 tell: Arc::clone(&self.tell),
-                generation: task.generation,
+                generation: task.generation(),
             };
             self.here.renew(Arc::new(revoked));
         }
         self.listen(at);
         self.here.task(at.index, at.attempt);
         let (mut kind, times) = if at.watched {
-            let (kind, times) = Times::of(|| self.run_task(task.word, argument));
+            let (kind, times) = Times::of(|| self.run_task(task.word));
             (kind, Some(times))
         } else {
-            (self.run_task(task.word, argument), None)
+            (self.run_task(task.word), None)
         };
         self.here.between_tasks();
-        self.tell_aside(task.generation, times)?;
+        self.tell_aside(task.generation(), times)?;
         self.all_failed |= kind == Kind::Failed && at.all_or_nothing;
         if self.marker.is_some() {
             // What is printed without a line feed has its task too.
             flush();
         }
         let mut run_time = 0;
-        if task.kind == Kind::TaskLast {
+        if task.kind() == Kind::TaskLast {
             let nanos = batch_start.elapsed().as_nanos().max(1);
             run_time = u64::try_from(nanos).unwrap_or(u64::MAX);
             self.batch_start = None;
@@ -329,17 +329,17 @@ impl Worker {
             let given = self.shelf.give(self.answers, &objects);
             given.map_err(|_| End::Lost)?;
         }
-        let header = Header {
+        let header = Header::new(
             kind,
-            generation: task.generation,
-            payload: self.frame.len() - HEADER,
-            word: answer(self.answers, run_time),
-        };
+            task.generation(),
+            self.frame.len() - HEADER,
+            answer(self.answers, run_time),
+        );
         self.answers = self.answers.wrapping_add(1);
-        self.send_parcel(task.generation)?;
+        self.send_parcel(task.generation())?;
         self.send(header)?;
         // A failure may end the call: the sooner the better.
-        if task.kind != Kind::Task || kind == Kind::Failed {
+        if task.kind() != Kind::Task || kind == Kind::Failed {
             self.link.announce();
         }
         Ok(())
@@ -355,11 +355,10 @@ impl Worker {
     }
 
     /// Makes the call, and a frame of what came of it but for its header.
-    fn run_task(&mut self, entry: u64, argument: Range<usize>) -> Kind {
+    fn run_task(&mut self, entry: u64) -> Kind {
         let frame = &mut self.frame;
         frame.clear();
         frame.extend([0; HEADER]);
-        let parcel = self.parcel.take();
         let takes_parcel = entry & TAKES_PARCEL != 0;
         let entry = entry & !TAKES_PARCEL;
         let failure = match self.image.entry_named(entry) {
@@ -368,19 +367,18 @@ impl Worker {
                 message: format!("this executable has no function at {entry:#x}"),
             },
             Some(call) => {
-                let argument = self.inbox.payload(argument);
-                let (result, parcel) = exchange(parcel, takes_parcel, || {
-                    panics::catch(|| call(argument, frame))
+                let argument = self.inbox.payload();
+                let result = exchange(&mut self.parcel, takes_parcel, || {
+                    panics::catch(|| call(argument, frame).map_err(Box::new))
                 });
                 start::end_if_forked();
-                self.parcel = parcel;
                 match result {
                     Ok(Ok(())) if frame.len() - HEADER <= MAX_PAYLOAD => return Kind::Done,
                     Ok(Ok(())) => Failure::Encode {
                         type_name: "the result".to_owned(),
                         message: format!("it takes more than {MAX_PAYLOAD} bytes"),
                     },
-                    Ok(Err(failure)) => failure,
+                    Ok(Err(failure)) => *failure,
                     Err(panic) => panic.of_task(),
                 }
             }

@@ -1,0 +1,71 @@
+//! A task in a lane's queue.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::Failure;
+use crate::observe::Stretch;
+use crate::shared::Object;
+use crate::wire::frame::Kind;
+
+/// A task whose outcome is not known.
+pub(super) struct Queued<T> {
+    pub(super) index: usize,
+    pub(super) task: T,
+    /// The kind of frame by which it is sent.
+    pub(super) kind: Kind,
+    /// What most tasks have nothing of: a queue is long, and the shorter for it in memory.
+    more: Option<Box<More>>,
+}
+
+/// What some tasks have beside what all have.
+#[derive(Default)]
+pub(super) struct More {
+    /// What happened when it was started before.
+    pub(super) history: Vec<Failure>,
+    /// When it was taken from the work, if anybody wants to know.
+    pub(super) taken: Option<Instant>,
+    /// When it was encoded, if anybody wants to know.
+    pub(super) encoded: Option<Stretch>,
+    /// To what it refers, as it was sent last.
+    pub(super) objects: Vec<Arc<Object>>,
+}
+
+impl<T> Queued<T> {
+    /// A task that was taken from the work; at this time, if anybody wants to know.
+    pub(super) fn new(index: usize, task: T, kind: Kind, taken: Option<Instant>) -> Self {
+        let mut queued = Self {
+            index,
+            task,
+            kind,
+            more: None,
+        };
+        if taken.is_some() {
+            queued.more_mut().taken = taken;
+        }
+        queued
+    }
+
+    pub(super) fn more(&self) -> Option<&More> {
+        self.more.as_deref()
+    }
+
+    pub(super) fn more_mut(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    pub(super) fn history(&self) -> &[Failure] {
+        self.more().map_or(&[], |more| &more.history)
+    }
+
+    pub(super) fn take_history(&mut self) -> Vec<Failure> {
+        let more = self.more.as_mut();
+        more.map_or(Vec::new(), |more| std::mem::take(&mut more.history))
+    }
+
+    /// The number of the attempt that it is started for next, or was last.
+    pub(super) fn attempt(&self) -> u32 {
+        // No more than `retries` and one, both `u32`.
+        1 + self.history().len() as u32
+    }
+}
