@@ -2,14 +2,18 @@
 //!
 //! ```text
 //!  caller                                   helper (at most one less than lanes were ever asked for)
-//!    │ post a call: lanes to start            │
-//!    │ wake as many helpers ────────────────► │ wakes up
-//!    │ lane 0, here                           │ takes a lane that is not started: started += 1
+//!    │ post a call: lanes to start            │ looks for a moment, then sleeps
+//!    │ wake helpers, unless some look ──────► │ comes
+//!    │ lane 0, here                           │ takes a lane that is not started: started += 1,
+//!    │                                        │ and wakes the next helper if there are more
 //!    │                                        │ lane i, there
 //!    │ withdraw the call: nothing more        │ ended += 1
 //!    │ starts; wait until ended = started ◄── │ wakes the caller, sleeps again
 //!    ▼
 //! ```
+//!
+//! No more helpers are woken at once, and no more look, than there are other CPUs: of many lanes that have little to
+//! do, most are never started.
 //!
 //! A lane that no helper has started when the caller is through with its own is never started: a
 //! small call costs no waiting for a thread to wake up. And a caller waits only for lanes of its own
@@ -25,6 +29,8 @@ use std::fmt;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use crate::spin;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, thread, wait};
 
 /// Threads that are started when they are first needed and end when the pool is dropped.
@@ -39,6 +45,10 @@ struct Shared {
     news: Condvar,
     /// A lane ended which somebody waits for.
     lane_ended: Condvar,
+    /// How many calls were posted: for helpers that look.
+    posted: AtomicUsize,
+    /// How many lanes have ended: for callers that look.
+    ended: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -47,6 +57,10 @@ struct State {
     next_id: u64,
     /// Helpers that sleep, or are about to wake up.
     asleep: usize,
+    /// Helpers that look for a call.
+    looking: usize,
+    /// How many CPUs there are beside the caller's, once there are helpers.
+    other_cpus: usize,
     helpers: usize,
     closing: bool,
 }
@@ -73,6 +87,8 @@ impl Pool {
                 state: Mutex::new(State::default()),
                 news: Condvar::new(),
                 lane_ended: Condvar::new(),
+                posted: AtomicUsize::new(0),
+                ended: AtomicUsize::new(0),
             }),
             threads: Mutex::new(Vec::new()),
         }
@@ -110,7 +126,12 @@ impl Pool {
             panic: None,
         });
         let missing = (lanes - 1).saturating_sub(state.helpers);
-        let wake = (lanes - 1).min(state.asleep);
+        // The others are woken by those.
+        let wake = (lanes - 1)
+            .min(state.other_cpus.max(1))
+            .saturating_sub(state.looking)
+            .min(state.asleep);
+        self.shared.posted.fetch_add(1, Ordering::Release);
         drop(state);
         for _ in 0..wake {
             self.shared.news.notify_one();
@@ -125,6 +146,9 @@ impl Pool {
     /// must do: the caller's own lane does all the work if need be.
     fn hire(&self, wanted: usize) {
         let mut threads = lock(&self.threads);
+        if threads.is_empty() {
+            lock(&self.shared.state).other_cpus = cpus() - 1;
+        }
         while threads.len() < wanted {
             let shared = Arc::clone(&self.shared);
             lock(&self.shared.state).helpers += 1;
@@ -137,6 +161,14 @@ impl Pool {
             }
         }
     }
+}
+
+#[cfg(not(loom))]
+use crate::jobs::cpu_count as cpus;
+
+#[cfg(loom)]
+fn cpus() -> usize {
+    2
 }
 
 #[cfg(not(loom))]
@@ -162,6 +194,12 @@ impl Drop for Posted<'_> {
         let shared = &*self.pool.shared;
         let mut state = lock(&shared.state);
         state.call(self.id).open = 0..0;
+        if state.call(self.id).running > 0 {
+            let ended = shared.ended.load(Ordering::Relaxed);
+            drop(state);
+            spin::look(|| shared.ended.load(Ordering::Acquire) != ended);
+            state = lock(&shared.state);
+        }
         while state.call(self.id).running > 0 {
             state = wait(&shared.lane_ended, state);
         }
@@ -183,6 +221,10 @@ impl State {
         call.expect("a call stays posted until its caller removes it")
     }
 
+    fn any_open(&self) -> bool {
+        self.calls.iter().any(|call| !call.open.is_empty())
+    }
+
     /// Takes a lane that nobody has started.
     fn start_lane(&mut self) -> Option<(u64, usize, Lane)> {
         let call = self.calls.iter_mut().find(|call| !call.open.is_empty())?;
@@ -193,14 +235,27 @@ impl State {
 
 /// What a helper does until the pool closes.
 fn help(shared: &Shared) {
+    let mut in_vain = false;
     let mut state = lock(&shared.state);
     loop {
         if let Some((id, number, lane)) = state.start_lane() {
+            in_vain = false;
+            let next = state.asleep > 0 && state.any_open();
             drop(state);
+            if next {
+                shared.news.notify_one();
+            }
             let result = catch_unwind(AssertUnwindSafe(|| (lane.0)(number)));
             state = lane_ended(shared, id, result.err());
         } else if state.closing {
             return;
+        } else if !in_vain && state.looking < state.other_cpus {
+            state.looking += 1;
+            let posted = shared.posted.load(Ordering::Relaxed);
+            drop(state);
+            in_vain = !spin::look(|| shared.posted.load(Ordering::Acquire) != posted);
+            state = lock(&shared.state);
+            state.looking -= 1;
         } else {
             state.asleep += 1;
             state = wait(&shared.news, state);
@@ -218,6 +273,7 @@ fn lane_ended(
     let call = state.call(id);
     call.running -= 1;
     call.panic = call.panic.take().or(panic);
+    shared.ended.fetch_add(1, Ordering::Release);
     if call.running == 0 && call.open.is_empty() {
         // More than one caller may wait, each for lanes of its own.
         shared.lane_ended.notify_all();
@@ -228,6 +284,7 @@ fn lane_ended(
 impl Drop for Pool {
     fn drop(&mut self) {
         lock(&self.shared.state).closing = true;
+        self.shared.posted.fetch_add(1, Ordering::Release);
         self.shared.news.notify_all();
         for thread in lock(&self.threads).drain(..) {
             // A task may hold the last handle of its own pool: that helper ends after this.

@@ -4,6 +4,7 @@
 //! So a side looks for a short time where that has paid off lately, gives the core to whoever wants it meanwhile,
 //! and then sleeps. One that has nothing to do for long has looked once.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::hint::spin_loop;
 use std::thread::yield_now;
@@ -19,7 +20,7 @@ const TRUST: u8 = 4;
 const PROBE: u32 = 32;
 
 /// Whether it has paid off to look.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Spin {
     trust: u8,
     waits: u32,
@@ -27,19 +28,27 @@ pub(crate) struct Spin {
 
 impl Default for Spin {
     fn default() -> Self {
-        Self {
-            trust: TRUST,
-            waits: 0,
-        }
+        Self::NEW
     }
 }
 
+thread_local! {
+    static OF_THIS_THREAD: Cell<Spin> = const { Cell::new(Spin::NEW) };
+}
+
+/// Looks until it is `seen`, or it is time to sleep, where that has paid off for this thread; whether it was seen.
+pub(crate) fn look(mut seen: impl FnMut() -> bool) -> bool {
+    let mut spin = OF_THIS_THREAD.get();
+    let Ok(seen) = spin.until(|| Ok::<_, Infallible>(seen()));
+    OF_THIS_THREAD.set(spin);
+    seen
+}
+
 impl Spin {
-    /// As [`until`](Self::until), for what cannot fail.
-    pub(crate) fn until_seen(&mut self, mut seen: impl FnMut() -> bool) -> bool {
-        let Ok(seen) = self.until(|| Ok::<_, Infallible>(seen()));
-        seen
-    }
+    const NEW: Self = Self {
+        trust: TRUST,
+        waits: 0,
+    };
 
     /// Looks until it is `ready`, or it is time to sleep; whether it is ready.
     pub(crate) fn until<E>(

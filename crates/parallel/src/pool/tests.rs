@@ -44,6 +44,27 @@ mod loom {
         });
     }
 
+    /// One helper is woken, or looks, and wakes the other: a lane may wait for all the others.
+    #[test]
+    fn all_lanes_are_started_if_one_waits_for_them() {
+        let mut builder = Builder::new();
+        builder.preemption_bound = Some(2);
+        builder.check(|| {
+            let pool = Pool::new();
+            for _ in 0..2 {
+                let (begun, news) = (Mutex::new(0), Condvar::new());
+                pool.run(3, |lane| {
+                    let mut begun = lock(&begun);
+                    *begun += 1;
+                    news.notify_one();
+                    while lane == 0 && *begun < 3 {
+                        begun = wait(&news, begun);
+                    }
+                });
+            }
+        });
+    }
+
     /// Two callers share one helper; each waits for its own lanes only.
     #[test]
     fn two_callers_share_a_helper() {

@@ -37,6 +37,18 @@ pub(super) fn ahead(batch_size: usize) -> usize {
     }
 }
 
+/// Up to so many bytes there is a place for each result that there may be at most. Those that are never written to are
+/// no memory.
+const MOST_IN_VAIN: usize = 1 << 26;
+
+/// How many places there shall be for results.
+fn places<R>(at_least: usize, at_most: Option<usize>) -> usize {
+    let within = |most: &usize| most.saturating_mul(size_of::<R>()) <= MOST_IN_VAIN;
+    at_most
+        .filter(within)
+        .map_or(at_least, |most| most.max(at_least))
+}
+
 /// What the failure of one task does to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnFailure {
@@ -69,7 +81,7 @@ impl<'a, T: Task> Work<'a, T> {
         let window = plan.pre_dispatch.bound(plan.lanes);
         let window = window.filter(|limit| *limit < usize::MAX).map(Window::new);
         let input = Input::Source(Mutex::new(Source::new(tasks)));
-        let room = Room::new(at_least);
+        let room = Room::new(places::<T::Output>(at_least, at_most));
         let output = Output::Kept(Mutex::new(Results::new(at_least)), Mutex::new(room));
         let known = at_most.filter(|most| *most == at_least);
         Self::with(input, output, window, known, plan)

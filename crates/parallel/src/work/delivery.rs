@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use super::order::Order;
 use super::results::Run;
 use crate::error::BackendError;
-use crate::spin::Spin;
+use crate::spin;
 
 /// In which order results are handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl<R> Delivery<R> {
     }
 
     /// What is handed over next. Waits until there is something; `None` when there will be no more.
-    pub(super) fn next(&self, spin: &mut Spin) -> Option<(usize, Run<R>)> {
+    pub(super) fn next(&self) -> Option<(usize, Run<R>)> {
         let mut in_vain = false;
         loop {
             let mut state = self.state.lock();
@@ -136,7 +136,7 @@ impl<R> Delivery<R> {
             if !in_vain {
                 self.any.store(false, Ordering::Relaxed);
                 drop(state);
-                in_vain = !spin.until_seen(|| self.any.load(Ordering::Acquire));
+                in_vain = !spin::look(|| self.any.load(Ordering::Acquire));
                 continue;
             }
             state.asleep = true;

@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 
 use super::source::Batch;
 use super::stopping::Stopping;
-use crate::spin::Spin;
+use crate::spin;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread::{self, Thread, ThreadId};
 use crate::sync::{Mutex, MutexGuard, lock};
@@ -48,8 +48,6 @@ struct State<T> {
     /// there is more than it takes: a source that gives a task now and then pays for one lane to wake up, not for
     /// one a task, and one that gives many for none.
     coming: bool,
-    /// Whether it pays off to look.
-    spin: Spin,
     /// Lanes that are woken when the call is stopped.
     known: Vec<ThreadId>,
     /// How many tasks came in, a panic of the input counted as one.
@@ -58,6 +56,9 @@ struct State<T> {
     /// Whether that is because the input had no more to give.
     exhausted: bool,
 }
+
+/// A lane has looked, and nothing came.
+const IN_VAIN: bool = false;
 
 /// Why no more tasks come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +80,6 @@ impl<T> Feed<T> {
                 returned: Vec::new(),
                 hungry: Vec::new(),
                 coming: false,
-                spin: Spin::default(),
                 known: Vec::new(),
                 pulled: 0,
                 ended: false,
@@ -132,7 +132,7 @@ impl<T> Feed<T> {
         wait: bool,
         stopping: &Stopping,
     ) -> Option<Batch<T>> {
-        let (mut slept, mut looked) = (false, None::<(Spin, bool)>);
+        let (mut slept, mut looked) = (false, None);
         loop {
             let mut state = lock(&self.state);
             // Whoever has woken it: a task may have left a call of `unpark` behind. Who is awake is not hungry,
@@ -140,11 +140,9 @@ impl<T> Feed<T> {
             if slept && !state.remove_hungry(thread::current().id()) {
                 state.coming = false;
             }
-            let in_vain = looked.take().is_some_and(|(spin, found)| {
-                state.spin = spin;
+            if looked.is_some() {
                 state.coming = false;
-                !found
-            });
+            }
             if stopping.stopped() {
                 return None;
             }
@@ -167,13 +165,11 @@ impl<T> Feed<T> {
             if !wait {
                 return None;
             }
-            if !in_vain && !state.coming {
+            if looked.take() != Some(IN_VAIN) && !state.coming {
                 state.coming = true;
-                let mut spin = std::mem::take(&mut state.spin);
                 drop(state);
-                let found =
-                    spin.until_seen(|| self.news.load(Ordering::Acquire) || stopping.stopped());
-                looked = Some((spin, found));
+                let news = || self.news.load(Ordering::Acquire) || stopping.stopped();
+                looked = Some(spin::look(news));
                 continue;
             }
             let me = thread::current();

@@ -139,7 +139,14 @@ impl<R> Results<R> {
     /// The results that are in order.
     fn in_order(&mut self) -> Vec<R> {
         match self.placed.take() {
-            Some(placed) => placed.into_vec(),
+            Some(placed) => {
+                let mut values = placed.into_vec();
+                // There may have been far more places than results.
+                if values.len() < values.capacity() / 2 {
+                    values.shrink_to_fit();
+                }
+                values
+            }
             None => std::mem::take(&mut self.values),
         }
     }
@@ -204,4 +211,22 @@ fn outcomes<R>(values: Vec<R>, failures: Vec<TaskError>) -> impl Iterator<Item =
             None => values.next().map(Ok),
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Parallel, delayed};
+
+    #[test]
+    fn an_input_that_may_be_longer_than_it_is_leaves_no_large_vector() {
+        for every in [1, 3, 1000, 1_000_000] {
+            let tasks = (0..100_000u64).filter(move |i| i % every == 0);
+            let expected: Vec<_> = tasks.clone().collect();
+            let values = Parallel::new(2)
+                .run(tasks.map(|i| delayed(|i| i, i)))
+                .unwrap();
+            assert!(values.capacity() <= 2 * expected.len() + 1);
+            assert_eq!(values, expected);
+        }
+    }
 }

@@ -12,14 +12,13 @@
 //! nobody knows how many there are, the last batches may be a thousand times as long as they should be. A lane
 //! with a single task has nothing to give, and nobody waits for it.
 
-use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
 use super::stopping::Stopping;
-use crate::spin::Spin;
+use crate::spin;
 
 /// After which who is awake interrupts: ten times what it costs to give a part and to take it.
 const SOON: Duration = Duration::from_micros(10);
@@ -79,19 +78,14 @@ impl Sharing {
 
     /// Looks for a short time, before it sleeps; whether it has interrupted meanwhile.
     fn look(&self, stopping: &Stopping) -> bool {
-        thread_local! {
-            static SPIN: Cell<Spin> = Cell::default();
-        }
         let (start, mut interrupted) = (Instant::now(), false);
-        let mut spin = SPIN.take();
-        spin.until_seen(|| {
+        spin::look(|| {
             if !interrupted && start.elapsed() >= SOON {
                 stopping.interrupt();
                 interrupted = true;
             }
             self.decided()
         });
-        SPIN.set(spin);
         interrupted
     }
 

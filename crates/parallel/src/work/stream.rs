@@ -11,7 +11,6 @@ use super::{Input, Output, Ran, Work};
 use crate::delayed::Task;
 use crate::error::{BackendError, Failure, Outcome, TaskError};
 use crate::panics;
-use crate::spin::Spin;
 
 /// The thread that pulls takes so many permits at a time, if there are as many.
 const PERMITS: usize = 64;
@@ -114,8 +113,6 @@ pub(crate) struct Cursor<R> {
     end: usize,
     /// Whether a result counts as handed over only when the next one is asked for.
     once_through: bool,
-    /// Whether it pays off to look for results before sleeping.
-    spin: Spin,
 }
 
 impl<R> Cursor<R> {
@@ -127,7 +124,6 @@ impl<R> Cursor<R> {
             values: Vec::new().into_iter(),
             owed: 0,
             end: 0,
-            spin: Spin::default(),
         }
     }
 
@@ -152,7 +148,7 @@ impl<R> Cursor<R> {
             return None;
         };
         loop {
-            let (first, run) = match delivery.next(&mut self.spin) {
+            let (first, run) = match delivery.next() {
                 Some(next) => next,
                 None => return self.last(work),
             };
