@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use cluster_harness::DaskCluster;
 use parallel::Dask;
 
+#[path = "arrays.rs"]
+mod arrays;
 #[path = "../contract/behaviours/mod.rs"]
 mod behaviours;
 #[path = "../contract/behaviours/places.rs"]

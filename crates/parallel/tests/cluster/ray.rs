@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use cluster_harness::{RayCluster, RayOptions};
 use parallel::Ray;
 
+#[path = "arrays.rs"]
+mod arrays;
 #[path = "../contract/behaviours/mod.rs"]
 mod behaviours;
 #[path = "../contract/behaviours/places.rs"]

@@ -10,6 +10,7 @@
 //! are on their way than there are jobs, and no two with the same number. Two threads do it, however many jobs.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
@@ -22,6 +23,8 @@ use crate::backend::processes::Image;
 use crate::delayed::Portable;
 use crate::error::{BackendError, Failure, TaskError};
 use crate::panics;
+use crate::shared::Object;
+use crate::wire::attachments;
 use crate::wire::frame::Kind;
 use crate::work::{Batch, Work};
 
@@ -42,6 +45,8 @@ pub(super) struct Flight {
     /// Its number among those on their way.
     pub(super) lane: usize,
     pub(super) taken: Instant,
+    /// The arrays to which its tasks refer.
+    pub(super) arrays: Vec<Arc<Object>>,
 }
 
 /// A call.
@@ -154,6 +159,7 @@ where
             tasks: 0,
             lane,
             taken: Instant::now(),
+            arrays: Vec::new(),
         };
         let mut bytes = batch::begin(&Terms {
             setup: self.cluster.setup.clone(),
@@ -163,7 +169,8 @@ where
             all_or_nothing: self.work.stops_at_failure(),
             watched: self.work.watching().is_some(),
         });
-        let (tasks, rest) = self.encode(taken, &mut bytes);
+        let mut arrays = Vec::new();
+        let (tasks, rest) = self.encode(taken, &mut bytes, &mut arrays);
         if let Some(rest) = rest {
             self.work.give_back(rest);
         }
@@ -174,15 +181,22 @@ where
         if let Some(watching) = self.work.watching() {
             watching.worker(lane, None);
         }
-        let batch = self.cluster.bridge.number();
-        self.flights
-            .lock()
-            .insert(batch, Flight { tasks, ..flight });
+        let bridge = &self.cluster.bridge;
+        arrays.sort_unstable_by_key(|array| array.id().to_bytes());
+        arrays.dedup_by_key(|array| array.id());
+        bridge.give(&arrays);
+        let batch = bridge.number();
+        let flight = Flight {
+            tasks,
+            arrays: arrays.clone(),
+            ..flight
+        };
+        self.flights.lock().insert(batch, flight);
         let tries = match self.cluster.setup.retries {
             Some(0) => 1,
             _ => TRIES,
         };
-        let submitted = self.cluster.bridge.submit(self.id, batch, tries, &bytes);
+        let submitted = bridge.submit(self.id, batch, tries, &arrays, &bytes);
         if let Err(why) = submitted {
             self.give_up(&why);
         }
@@ -190,8 +204,14 @@ where
     }
 
     /// Encodes the first tasks of a batch: how many, and the rest, which begins with one that has failed or
-    /// for which there is no room.
-    fn encode(&self, taken: Batch<T>, bytes: &mut Vec<u8>) -> (usize, Option<Batch<T>>) {
+    /// for which there is no room. The arrays to which they refer are added to `arrays`.
+    fn encode(
+        &self,
+        taken: Batch<T>,
+        bytes: &mut Vec<u8>,
+        arrays: &mut Vec<Arc<Object>>,
+    ) -> (usize, Option<Batch<T>>) {
+        let session = attachments::enter(None);
         let image = Image::of_this_process();
         let mut tasks = taken.into_iter();
         let mut encoded = 0;
@@ -210,6 +230,11 @@ where
                 })
             });
             let _ = panics::catch(|| drop(task));
+            let refers_to = session.take();
+            if sent.is_ok() && !refers_to.is_empty() {
+                batch::ids(bytes, &refers_to);
+                arrays.extend(refers_to);
+            }
             encoded += usize::from(sent.is_ok());
             if let Err(failure) = &sent {
                 self.work.fail(TaskError::new(index, 0, failure.clone()));

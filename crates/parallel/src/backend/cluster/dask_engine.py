@@ -6,17 +6,21 @@ import hashlib
 import os
 import sys
 import uuid
+import zlib
 
 # Gets the runtime, or makes it of its text. Workers evaluate this for each batch and each order.
 STUB = """(lambda modules: (modules.get(name) or (lambda module: (
-    exec(compile(text, 'runtime.py', 'exec'), module.__dict__), modules.setdefault(name, module))[1])(
+    exec(compile(__import__('zlib').decompress(text), 'runtime.py', 'exec'), module.__dict__), modules.setdefault(name, module))[1])(
         type(modules['sys'])(name))))(__import__('sys').modules)"""
 # Where nothing may run twice, who begins with a batch says so at the scheduler, if nobody has before.
 MAY = """(not once or (lambda client: client.get_metadata([session, str(batch)], default=None) is None and (
     client.set_metadata([session, str(batch)], 1), True)[1])(__import__('distributed').get_client()))"""
-RUN = f"""not {MAY} or (lambda runtime, worker: runtime.run(session, digest, __import__('os').path.join(
-    worker.local_directory, filename), worker.local_directory, worker.state.nthreads, batch, payload))(
-        {STUB}, __import__('distributed').get_worker())"""
+# From whichever worker has the array. As an argument it would draw all batches to that one.
+FETCH = """(lambda distributed, client: client.gather(distributed.Future(key, client, state="memory"), direct=True))(
+    __import__('distributed'), __import__('distributed').get_client())"""
+RUN = f"""(lambda runtime, worker: runtime.run(session, digest, __import__('os').path.join(
+    worker.local_directory, filename), worker.local_directory, worker.state.nthreads, batch, payload,
+    arrays, lambda key: {FETCH}, lambda: {MAY}))({STUB}, __import__('distributed').get_worker())"""
 ORDER = f"getattr({STUB}, order)(session, *arguments)"
 # What the plugin put there.
 CLEAN = f"""(ORDER, [__import__('os').path.exists(path) and __import__('os').remove(path) for path in [
@@ -33,9 +37,11 @@ class Engine:
         self.lost = lost
         self.session = uuid.uuid4().hex
         name = "parallel_runtime_" + hashlib.sha256(runtime.encode()).hexdigest()[:16]
-        self.names = {"name": name, "text": runtime, "session": self.session}
+        self.names = {"name": name, "text": zlib.compress(runtime.encode()), "session": self.session}
         self.client = self.cluster = self.digest = None
         self.futures = {}
+        # By name, what keeps an array with some worker.
+        self.arrays = {}
         self.plugin = f"parallel-{self.session}"
 
     async def connect(self):
@@ -113,9 +119,24 @@ class Engine:
         plugin.filename, plugin.data = self.filename, executable
         await self.client.register_plugin(plugin, name=self.plugin)
 
-    async def run(self, batch, payload, once):
+    async def store(self, name, content):
+        while True:
+            try:
+                [self.arrays[name]] = await self.client.scatter([content], hash=False)
+                return
+            except asyncio.TimeoutError:
+                # There is no worker now, for which batches wait as well.
+                pass
+
+    async def drop(self, names):
+        for name in names:
+            self.arrays.pop(name).release()
+        await self.order("drop", names)
+
+    async def run(self, batch, payload, arrays, once):
+        arrays = [(name, self.arrays[name].key) for name in arrays]
         names = dict(self.names, digest=self.digest, filename=self.filename, batch=batch, payload=payload,
-                     once=once)
+                     once=once, arrays=arrays)
         future = self.client.submit(
             eval, RUN, names, key=f"{self.plugin}-{batch}-{uuid.uuid4().hex[:8]}", pure=False)
         self.futures[batch] = future

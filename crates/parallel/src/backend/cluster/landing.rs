@@ -1,5 +1,6 @@
 //! What came of a batch, taken in: outcomes, and what is told of them.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::batch::{self, Failed, Report, Time, Told};
@@ -8,6 +9,7 @@ use super::routes::Status;
 use crate::delayed::Portable;
 use crate::error::{BackendError, TaskError};
 use crate::observe::{self, OutputStream};
+use crate::wire::attachments::{self, Attached};
 use crate::wire::frame::Kind;
 use crate::wire::inbox::Inbox;
 use crate::work::Ran;
@@ -72,6 +74,10 @@ where
         host: &str,
         arrived: Instant,
     ) -> Result<usize, batch::Nonsense> {
+        // A result may refer to what went there, and to nothing else.
+        let there = flight.arrays.iter();
+        let there: Attached = there.map(|it| (it.id(), Ok(Arc::clone(it)))).collect();
+        let _session = (!there.is_empty()).then(|| attachments::enter(Some(Arc::new(there))));
         let (mut answered, mut first, mut values) = (0, flight.first, Vec::new());
         let hand_over = |first: &mut usize, next: usize, values: &mut Vec<T::Output>| {
             let values = std::mem::take(values);

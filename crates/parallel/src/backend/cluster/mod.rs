@@ -13,14 +13,16 @@
 //! | [`setup`] | what a user sets for the worker processes there |
 //! | [`call`], [`landing`] | one call: sends batches, takes in what came of them |
 //! | [`batch`] | a batch and its answer, as bytes |
+//! | [`arrays`], `arrays.py` | `Shared` arrays, once for each node |
 //! | [`bridge`], `bridge.py`, `dask_engine.py`, `ray_engine.py` | the process that speaks with the engine |
 //! | [`routes`] | who is told what comes from it |
 //! | [`frames`] | messages to and from it |
 //! | [`same_code`] | whether another executable will do as well |
 //! | `runtime.py` | what runs on the nodes: keeps slots |
 //! | [`slot`], [`assigned`] | one slot there: runs batches in a worker process |
-//! | [`copy`] | the executable there, until nobody uses it |
+//! | [`copy`], `copy.py` | the executable there, until nobody uses it |
 
+mod arrays;
 mod assigned;
 mod batch;
 mod bridge;
