@@ -52,7 +52,11 @@ class Engine:
                 f"{sys.executable} has no Dask ({error}): install it with `{sys.executable} -m pip install "
                 f"distributed`, in the version of the cluster, or name another Python in PARALLEL_PYTHON"
             ) from None
+        import dask
+
         self.distributed = distributed
+        # It would keep the last thousand messages, each with its batches.
+        dask.config.set({"distributed.admin.low-level-log-length": 0})
         try:
             if self.local:
                 self.cluster = await distributed.LocalCluster(
@@ -65,6 +69,9 @@ class Engine:
                 f"{error or type(error).__name__}. Is its scheduler at this address, and of version "
                 f"{distributed.__version__}, as the client here is?"
             ) from None
+        # Between two messages to the scheduler, of which the first one often only lets go of a result. It is 10 ms
+        # unless it is said otherwise, as long as a batch takes to travel.
+        self.client.scheduler_comm.interval = 0.001
         versions = await self.check_versions()
         self.client.subscribe_topic("all", self.news)
         asyncio.ensure_future(self.watch())
