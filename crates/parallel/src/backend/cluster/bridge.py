@@ -74,6 +74,8 @@ class Bridge:
         self.shipped = None
         # Those that have no answer: the call and the asyncio task of each.
         self.batches = {}
+        # When each of these has run, though its answer may be on its way yet.
+        self.ended = {}
         self.cancelled = set()
         # By id.
         self.arrays = {}
@@ -108,12 +110,13 @@ class Bridge:
             self.chore(self.hello(word, payload))
         elif kind == SHIP:
             self.shipped = self.chore(self.ship(os.fsdecode(payload)))
-        elif kind == SUBMIT and len(payload) >= 24:
-            call, tries, count = struct.unpack_from("<QQQ", payload)
-            ids, payload = payload[24:24 + 16 * count], payload[24 + 16 * count:]
+        elif kind == SUBMIT and len(payload) >= 32:
+            call, tries, after, count = struct.unpack_from("<QQQQ", payload)
+            ids, payload = payload[32:32 + 16 * count], payload[32 + 16 * count:]
             arrays = [self.arrays[ids[at:at + 16]] for at in range(0, len(ids), 16)]
-            task = self.loop.create_task(self.run(word, call, tries, arrays, payload))
+            task = self.loop.create_task(self.run(word, call, tries, after, arrays, payload))
             self.batches[word] = (call, task)
+            self.ended[word] = asyncio.Event()
         elif kind == CANCEL:
             self.chore(self.cancel(word))
         elif kind == GIVE and len(payload) > 40:
@@ -185,10 +188,10 @@ class Bridge:
                 array.close()
         self.forgetting = None
 
-    async def run(self, batch, call, tries, arrays, payload):
+    async def run(self, batch, call, tries, after, arrays, payload):
         """Has a batch run, and answers for it, once."""
         try:
-            answer = [await self.outcome(batch, call, tries, arrays, payload), DONE]
+            answer = [await self.outcome(batch, call, tries, after, arrays, payload), DONE]
         except asyncio.CancelledError:
             answer = [CANCELLED]
         except Lost as error:
@@ -196,12 +199,17 @@ class Bridge:
         except Exception as error:
             answer = [text_of(error).encode(), FAILED]
         del self.batches[batch]
+        self.ended.pop(batch).set()
         self.send(ANSWER, batch, *answer)
 
-    async def outcome(self, batch, call, tries, arrays, payload):
+    async def outcome(self, batch, call, tries, after, arrays, payload):
         if call in self.cancelled:
             raise asyncio.CancelledError
         await asyncio.shield(self.shipped)
+        if after in self.ended:
+            await self.ended[after].wait()
+            if call in self.cancelled:
+                raise asyncio.CancelledError
         once = tries == 1
         while True:
             tries -= 1
@@ -212,7 +220,8 @@ class Bridge:
                 await asyncio.shield(storing)
             # Never cancelled itself: an engine's client may have several wait for one message.
             names = [array.name for array in arrays]
-            running = self.loop.create_task(self.engine.run(batch, payload, names, once))
+            running = self.loop.create_task(
+                self.engine.run(batch, payload, names, once, self.ended[batch].set))
             running.add_done_callback(lambda task: task.cancelled() or task.exception())
             try:
                 return await asyncio.shield(running)

@@ -206,7 +206,8 @@ impl Bridge {
     }
 
     /// Sends a batch of a call, which is told what came of it. If the slot that runs it dies it is run so
-    /// often in all. It may refer to these arrays, which have been given.
+    /// often in all. It may refer to these arrays, which have been given. It begins when the batch `after` has
+    /// ended, if there is one.
     ///
     /// # Errors
     /// Why there will be no answer, if it is so already.
@@ -215,6 +216,7 @@ impl Bridge {
         call: u64,
         batch: u64,
         tries: u64,
+        after: Option<u64>,
         arrays: &[Arc<Object>],
         bytes: &[u8],
     ) -> Result<(), String> {
@@ -227,8 +229,8 @@ impl Bridge {
             let tell = tell.ok_or("the call has ended")?;
             routes.batches.insert(batch, (call, tell));
         }
-        let mut head = Vec::with_capacity(24 + arrays.len() * Id::BYTES);
-        for number in [call, tries, arrays.len() as u64] {
+        let mut head = Vec::with_capacity(32 + arrays.len() * Id::BYTES);
+        for number in [call, tries, after.unwrap_or(0), arrays.len() as u64] {
             head.extend(number.to_le_bytes());
         }
         for array in arrays {

@@ -34,6 +34,7 @@ class Engine:
         self.local = int(options.get("local", 0))
         self.timeout = float(options.get("connect_timeout", 10))
         self.tell_slots = tell_slots
+        self.loop = asyncio.get_running_loop()
         self.lost = lost
         self.session = uuid.uuid4().hex
         name = "parallel_runtime_" + hashlib.sha256(runtime.encode()).hexdigest()[:16]
@@ -140,13 +141,15 @@ class Engine:
             self.arrays.pop(name).release()
         await self.order("drop", names)
 
-    async def run(self, batch, payload, arrays, once):
+    async def run(self, batch, payload, arrays, once, ended):
         arrays = [(name, self.arrays[name].key) for name in arrays]
         names = dict(self.names, digest=self.digest, filename=self.filename, batch=batch, payload=payload,
                      once=once, arrays=arrays)
         future = self.client.submit(
             eval, RUN, names, key=f"{self.plugin}-{batch}-{uuid.uuid4().hex[:8]}", pure=False)
         self.futures[batch] = future
+        future.add_done_callback(
+            lambda future: future.status == "finished" and self.loop.call_soon_threadsafe(ended))
         try:
             answer = await future
         except self.distributed.scheduler.KilledWorker as error:

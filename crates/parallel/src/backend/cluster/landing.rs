@@ -1,6 +1,7 @@
 //! What came of a batch, taken in: outcomes, and what is told of them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::batch::{self, Failed, Report, Time, Told};
@@ -49,6 +50,8 @@ where
         if report.ran > 0 {
             let ran = usize::try_from(report.ran).unwrap_or(usize::MAX);
             self.work.measured(ran.min(flight.tasks), report.run_time);
+            let short = report.run_time <= 2 * self.cluster.batch_time();
+            self.short.store(short, Ordering::Relaxed);
         }
         let arrived = Instant::now();
         report

@@ -219,7 +219,7 @@ class Engine:
         ]
         self.ray.wait(refs, num_returns=len(refs), timeout=PATIENCE)
 
-    async def run(self, batch, payload, arrays, _once):
+    async def run(self, batch, payload, arrays, _once, _ended):
         # Ray runs nothing twice by itself, whatever is asked for. In a list it stays a reference: a worker
         # fetches it only if it has it not.
         arrays = [(name, [self.arrays[name]]) for name in arrays]
