@@ -1,7 +1,7 @@
 //! What is played on clusters, in a process of its own: see [`stage`](crate::stage).
 //!
-//! It is asked by lines of words, `ready WORDS` and then `round WORDS`, and answers each by a figure, or by `error`
-//! and why.
+//! It is asked by lines of words, `ready WORDS`, then `round WORDS` and at last `drop WORDS`, and answers each by a
+//! figure, or by `error` and why.
 //!
 //! | words | a figure is |
 //! |---|---|
@@ -45,6 +45,10 @@ pub(crate) fn play(python: &Path) -> Result<(), String> {
             "round" => {
                 let round = rounds.get_mut(words).ok_or("it is not ready")?;
                 Ok::<f64, String>(round())
+            }
+            "drop" => {
+                rounds.remove(words);
+                Ok(0.0)
             }
             _ => Err("it does not know what is asked".to_owned()),
         }));

@@ -23,10 +23,27 @@ impl Stage {
         let asked = self.0.get_or_init(|| Asked::start().map(Rc::new)).clone()?;
         // What is missing is missed before the first round.
         asked.ask(&format!("ready {words}"))?;
-        Ok(Box::new(move || {
-            let figure = asked.ask(&format!("round {words}"));
-            figure.unwrap_or_else(|why| panic!("{words}: {why}"))
-        }))
+        let ready = Ready { asked, words };
+        Ok(Box::new(move || ready.round()))
+    }
+}
+
+/// What is ready there, until this is dropped.
+struct Ready {
+    asked: Rc<Asked>,
+    words: String,
+}
+
+impl Ready {
+    fn round(&self) -> f64 {
+        let figure = self.asked.ask(&format!("round {}", self.words));
+        figure.unwrap_or_else(|why| panic!("{}: {why}", self.words))
+    }
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        let _ = self.asked.ask(&format!("drop {}", self.words));
     }
 }
 
@@ -42,16 +59,10 @@ impl Asked {
             env!("CARGO_MANIFEST_DIR"),
             "/../cluster-harness/src/alone.py"
         );
-        let mut command = match cluster_harness::lonely() {
-            Some(way) => {
-                let mut command = Command::new(way[0]);
-                command.args(&way[1..]).arg(python.interpreter()).arg(alone);
-                command.arg(std::env::current_exe().map_err(|error| error.to_string())?);
-                command
-            }
-            None => Command::new("/proc/self/exe"),
-        };
-        let mut child = command
+        let here = std::env::current_exe().map_err(|error| error.to_string())?;
+        let mut child = Command::new(python.interpreter())
+            .arg(alone)
+            .arg(here)
             .arg("stage")
             .arg(python.interpreter())
             .env("PARALLEL_PYTHON", python.interpreter())

@@ -12,7 +12,6 @@ pub use program::{Process, Program};
 pub use ray::{RayCluster, RayOptions};
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 /// The Python that has `distributed` and `ray`: `PARALLEL_PYTHON`.
 ///
@@ -30,23 +29,6 @@ pub fn python() -> PathBuf {
         },
         PathBuf::from,
     )
-}
-
-/// What runs a command where only the loopback device is, if this machine lets one: clusters run what they are
-/// told by whoever can connect, and Ray listens on every interface. `alone.py` wakes the device.
-#[must_use]
-pub fn lonely() -> Option<&'static [&'static str]> {
-    // Root may; others may where users may be root of a namespace of their own.
-    const WAYS: [&[&str]; 2] = [
-        &["unshare", "--net"],
-        &["unshare", "--net", "--map-root-user"],
-    ];
-    let works = |way: &[&str]| {
-        let mut command = Command::new(way[0]);
-        command.args(&way[1..]).arg("true").stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    WAYS.into_iter().find(|way| works(way))
 }
 
 /// A command that was installed with [`python`].

@@ -72,9 +72,9 @@ fn sent_bytes() -> u64 {
 
 #[test]
 fn it_is_sent_once_and_lies_once_on_a_node() {
-    const TASKS: usize = 200;
+    const TASKS: usize = 2000;
     let array = array();
-    let parallel = Parallel::new(-1).backend(here()).batch_size(1);
+    let parallel = Parallel::new(-1).backend(here()).batch_size(10);
     let before = sent_bytes();
     let places = with_deadline(|| {
         let parts = (0..TASKS).map(|i| array.slice(i..));

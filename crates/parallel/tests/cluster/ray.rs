@@ -12,6 +12,8 @@ mod behaviours;
 #[path = "../contract/behaviours/places.rs"]
 mod behaviours_places;
 mod copies;
+#[path = "local.rs"]
+mod local;
 #[path = "losses.rs"]
 mod losses;
 mod nodes;

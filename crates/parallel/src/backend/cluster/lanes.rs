@@ -45,22 +45,20 @@ impl Lanes {
     }
 
     pub(super) fn sent(&mut self, number: usize, batch: u64) {
-        self.count(number, |(count, last)| {
-            (*count, *last) = (*count + 1, batch)
-        });
+        self.change(number, |(count, _)| (count + 1, batch));
     }
 
     pub(super) fn landed(&mut self, number: usize) {
-        self.count(number, |(count, _)| *count = count.saturating_sub(1));
+        self.change(number, |(count, last)| (count.saturating_sub(1), last));
     }
 
-    fn count(&mut self, number: usize, change: impl FnOnce(&mut (usize, u64))) {
+    fn change(&mut self, number: usize, change: impl FnOnce((usize, u64)) -> (usize, u64)) {
         let Some(lane) = self.on_their_way.get_mut(&number) else {
             return;
         };
         self.idle.remove(&number);
         self.busy.remove(&(lane.1, number));
-        change(lane);
+        *lane = change(*lane);
         match *lane {
             (0, _) => {
                 self.idle.insert(number);

@@ -25,8 +25,9 @@ CLIENT = {
 }
 # A head that does not say within so many seconds what there is has gone.
 PATIENCE = 20.0
-# A head starts a process for each client, which now and then fails.
+# A head starts a process for each client, which now and then fails, and says one of these.
 TRIES = 4
+RACES = ("Starting Ray client server failed", "in start_specific_server", "Initialization failure from server")
 
 
 def runner(name, text):
@@ -182,10 +183,10 @@ class Engine:
                 return ready.result()
             except Exception as error:
                 why = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-                failed = "Starting Ray client server failed" in why or "in start_specific_server" in why
-                if failed and again < TRIES - 1:
+                what_to_do = advice(why)
+                if not what_to_do and again < TRIES - 1 and any(words in why for words in RACES):
                     continue
-                raise Fatal(advice(why) or f"{type(error).__name__}: {error}") from None
+                raise Fatal(what_to_do or f"{type(error).__name__}: {error}") from None
 
     async def slots(self):
         resources = await self.aside(self.ray.cluster_resources)
