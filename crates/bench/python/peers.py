@@ -15,6 +15,8 @@ import numpy
 from joblib import Parallel, delayed
 from joblib.externals import loky
 
+from timing import each
+
 JOBS = 2
 
 
@@ -34,15 +36,6 @@ def spin(seconds):
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         pass
-
-
-def each(n, call):
-    """The seconds that one of `n` takes, done all together."""
-    start = time.perf_counter()
-    result = call()
-    took = time.perf_counter() - start
-    del result
-    return took / n
 
 
 class Joblib:

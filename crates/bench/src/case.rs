@@ -19,6 +19,8 @@ type Start = Box<dyn FnOnce(&Context) -> Result<Round, String>>;
 pub(crate) struct Context {
     /// An interpreter with the Python peers.
     pub(crate) python: Option<Python>,
+    /// Why clusters are left out, if they are.
+    pub(crate) no_clusters: Option<&'static str>,
 }
 
 /// What a figure counts; less is better.
@@ -180,6 +182,14 @@ impl Case {
     pub(crate) fn yardstick(mut self) -> Self {
         if let Some(peer) = self.peers.last_mut() {
             peer.kind = Kind::Yardstick;
+        }
+        self
+    }
+
+    /// Says that the peer added last is Python's.
+    pub(crate) fn of_python(mut self) -> Self {
+        if let Some(peer) = self.peers.last_mut() {
+            peer.kind = Kind::Python;
         }
         self
     }

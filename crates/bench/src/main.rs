@@ -1,6 +1,7 @@
 //! This library and its peers on the same tasks, side by side: `cargo xtask bench`.
 
 mod case;
+mod cluster;
 mod figures;
 mod groups;
 mod machine;
@@ -10,6 +11,7 @@ mod probe;
 mod python;
 mod report;
 mod rounds;
+mod stage;
 mod tasks;
 mod text;
 
@@ -33,7 +35,7 @@ use crate::rounds::Budget;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 struct Cli {
-    /// Fewer rounds: within three minutes, without the making of Python's environment.
+    /// Fewer rounds, and no clusters: within three minutes, without the making of Python's environment.
     #[arg(long)]
     quick: bool,
     /// Only cases whose name begins so. Writes no page.
@@ -57,6 +59,9 @@ enum Probe {
     /// What this program asks itself; not for users.
     #[command(hide = true)]
     Probe { name: String, n: u64 },
+    /// Where clusters are; not for users.
+    #[command(hide = true)]
+    Stage { python: PathBuf },
 }
 
 fn main() -> ExitCode {
@@ -72,6 +77,9 @@ fn main() -> ExitCode {
 }
 
 fn bench(cli: &Cli) -> Result<(), Box<dyn Error>> {
+    if let Some(Probe::Stage { python }) = &cli.probe {
+        return Ok(cluster::play(python)?);
+    }
     if let Some(Probe::Probe { name, n }) = &cli.probe {
         println!("{}", probe::answer(name, *n)?);
         return Ok(());
@@ -95,9 +103,23 @@ fn measure(cli: &Cli) -> Result<Report, Box<dyn Error>> {
     pool.build_global()?;
     let python = match cli.no_python {
         true => None,
-        false => Some(Python::prepare(&folder().join("python"))?),
+        false => Some(Python::prepare(&target().join("bench/python"))?),
     };
-    let context = Context { python };
+    let named = cli
+        .only
+        .as_deref()
+        .is_some_and(|only| only.starts_with("cluster"));
+    let no_clusters = match cli.no_python {
+        true => Some("left out (`--no-python`)"),
+        false if cli.quick && !named => {
+            Some("left out of a quick run; `--only cluster` measures it")
+        }
+        false => None,
+    };
+    let context = Context {
+        python,
+        no_clusters,
+    };
     let mut budget = if cli.quick {
         Budget {
             hurry: Some(Instant::now() + HURRY),
@@ -155,7 +177,7 @@ fn write(report: &Report, docs: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 /// Where cargo puts what it builds: this program is in `<target>/release`.
-fn folder() -> PathBuf {
+fn target() -> PathBuf {
     let here = std::env::current_exe().unwrap_or_default();
-    here.ancestors().nth(2).unwrap_or(&here).join("bench")
+    here.ancestors().nth(2).unwrap_or(&here).to_owned()
 }

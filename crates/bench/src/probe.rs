@@ -159,7 +159,7 @@ fn list(folder: &str) -> Result<Vec<String>, String> {
 }
 
 /// The sum of the lines that begin so, which count in KiB.
-fn bytes(file: &str, what: &str) -> Result<f64, String> {
+pub(crate) fn bytes(file: &str, what: &str) -> Result<f64, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
     let amount = |line: &str| line.split_whitespace().nth(1)?.parse::<f64>().ok();
     let lines = text.lines().filter(|line| line.starts_with(what));

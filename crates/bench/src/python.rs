@@ -12,26 +12,71 @@ const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
 /// An interpreter that has the packages.
 pub(crate) struct Python {
     interpreter: PathBuf,
+    /// Where the peers are.
+    module: &'static str,
+    environment: Vec<(&'static str, String)>,
 }
+
+/// What the peers on one machine need.
+const PEERS: (&str, &str) = ("peers", "requirements.txt");
+
+/// What clusters and the peers on them need, as the tests have it.
+const CLUSTER_PEERS: (&str, &str) = ("cluster_peers", "../../cluster-harness/requirements.txt");
 
 impl Python {
     /// Makes the environment in `folder`, unless one with the same packages is there.
     pub(crate) fn prepare(folder: &Path) -> Result<Self, String> {
-        let requirements = include_str!("../python/requirements.txt");
-        let interpreter = folder.join("bin/python");
+        Self::with(folder, PEERS)
+    }
+
+    /// The same for the peers on clusters: the environment of `cargo xtask test-cluster`.
+    pub(crate) fn for_clusters(folder: &Path) -> Result<Self, String> {
+        Self::with(folder, CLUSTER_PEERS)
+    }
+
+    fn with(folder: &Path, (module, list): (&'static str, &str)) -> Result<Self, String> {
+        let list = Path::new(HERE).join(list);
+        let requirements = std::fs::read_to_string(&list)
+            .map_err(|error| format!("cannot read {}: {error}", list.display()))?;
+        let here = Self {
+            interpreter: folder.join("bin/python"),
+            module,
+            environment: Vec::new(),
+        };
         let stamp = folder.join("requirements.txt");
         if std::fs::read_to_string(&stamp).is_ok_and(|text| text == requirements) {
-            return Ok(Self { interpreter });
+            return Ok(here);
         }
         let base = std::env::var_os("PARALLEL_PYTHON").unwrap_or_else(|| "python3".into());
         let venv = ["-m", "venv", "--clear"];
         must(Command::new(base).args(venv).arg(folder))?;
         let pip = ["-m", "pip", "install", "--quiet", "--no-input", "-r"];
-        let list = Path::new(HERE).join("requirements.txt");
-        must(Command::new(&interpreter).args(pip).arg(list))?;
+        must(Command::new(&here.interpreter).args(pip).arg(list))?;
         std::fs::write(&stamp, requirements)
             .map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
-        Ok(Self { interpreter })
+        Ok(here)
+    }
+
+    /// One that has been prepared for the peers on clusters.
+    pub(crate) fn at(interpreter: &Path) -> Self {
+        Self {
+            interpreter: interpreter.to_owned(),
+            module: CLUSTER_PEERS.0,
+            environment: Vec::new(),
+        }
+    }
+
+    pub(crate) fn interpreter(&self) -> &Path {
+        &self.interpreter
+    }
+
+    /// One whose peers have this in their environment.
+    pub(crate) fn env(&self, variables: &[(&'static str, String)]) -> Self {
+        Self {
+            interpreter: self.interpreter.clone(),
+            module: self.module,
+            environment: variables.to_vec(),
+        }
     }
 
     /// What it calls itself, with the packages that the environment has.
@@ -50,10 +95,11 @@ impl Python {
     /// Starts a process in which `class` of `peers.py` plays its rounds.
     pub(crate) fn start(&self, class: &str, arguments: &[f64]) -> Result<Round, String> {
         let mut child = Command::new(&self.interpreter)
-            .args(["-c", "import peers; peers.main()", class])
+            .args(["-c", &format!("import {0}; {0}.main()", self.module), class])
             .args(arguments.iter().map(f64::to_string))
             .env("PYTHONPATH", HERE)
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -112,6 +112,9 @@ impl Contestant {
 }
 
 fn play(peers: &mut [Contestant], budget: Budget) {
+    if peers.is_empty() {
+        return;
+    }
     let mut start = Instant::now();
     for number in 0..budget.warm_up + budget.most {
         if number == budget.warm_up {
@@ -152,7 +155,10 @@ mod tests {
     use crate::case::{Aim, OURS, Unit};
     use crate::figures::Held;
 
-    const CONTEXT: Context = Context { python: None };
+    const CONTEXT: Context = Context {
+        python: None,
+        no_clusters: None,
+    };
 
     fn budget(rounds: usize) -> Budget {
         Budget {

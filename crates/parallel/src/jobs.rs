@@ -106,7 +106,7 @@ pub fn cpu_share() -> usize {
 
 /// The CPUs that this process may use: those it may be scheduled on, no more than its cgroups allow
 /// it, no more than `PARALLEL_MAX_CPUS`, at least one.
-fn cpu_count() -> usize {
+pub(crate) fn cpu_count() -> usize {
     static QUOTA: OnceLock<Option<usize>> = OnceLock::new();
     let quota = *QUOTA.get_or_init(|| cgroup::quota("/proc/self/cgroup", "/sys/fs/cgroup"));
     // What is wrong with it is an error of the calls that ask for every CPU.

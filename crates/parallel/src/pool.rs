@@ -164,9 +164,7 @@ impl Pool {
 }
 
 #[cfg(not(loom))]
-fn cpus() -> usize {
-    num_cpus::get()
-}
+use crate::jobs::cpu_count as cpus;
 
 #[cfg(loom)]
 fn cpus() -> usize {

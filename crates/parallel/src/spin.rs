@@ -10,6 +10,8 @@ use std::hint::spin_loop;
 use std::thread::yield_now;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
+
 /// Looking for longer costs more than to be woken.
 const MOST: Duration = Duration::from_micros(30);
 
@@ -42,6 +44,18 @@ pub(crate) fn look(mut seen: impl FnMut() -> bool) -> bool {
     let Ok(seen) = spin.until(|| Ok::<_, Infallible>(seen()));
     OF_THIS_THREAD.set(spin);
     seen
+}
+
+/// Locks what others mostly hold for a few microseconds, in which nobody can be woken.
+pub(crate) fn lock<S>(mutex: &Mutex<S>) -> MutexGuard<'_, S> {
+    let mut guard = mutex.try_lock();
+    if guard.is_none() {
+        look(|| {
+            guard = (!mutex.is_locked()).then(|| mutex.try_lock()).flatten();
+            guard.is_some()
+        });
+    }
+    guard.unwrap_or_else(|| mutex.lock())
 }
 
 impl Spin {

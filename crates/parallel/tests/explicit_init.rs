@@ -15,5 +15,13 @@ fn main() {
     parallel::init();
     let squares = parallel.run((0..3u64).map(|i| delayed(|i| i * i, i)));
     assert_eq!(squares.unwrap(), [0, 1, 4]);
+    // A slot of a cluster comes by here too, and has workers of its own.
+    #[cfg(feature = "cluster-tests")]
+    {
+        let dask = parallel::Dask::local(1).unwrap_or_else(|error| panic!("{error}"));
+        let parallel = Parallel::new(1).backend(dask);
+        let squares = parallel.run((0..3u64).map(|i| delayed(|i| i * i, i)));
+        assert_eq!(squares.unwrap(), [0, 1, 4]);
+    }
     println!("1 passed, 0 failed");
 }

@@ -73,7 +73,7 @@ class Engine:
     async def ship(self, executable, digest):
         pass
 
-    async def run(self, batch, payload, once):
+    async def run(self, batch, payload, arrays, once, ended):
         first, count = tasks_of(payload)
         # The engine takes batches one after the other.
         now = self.loop.time()

@@ -1,10 +1,9 @@
 //! The tests on real clusters: a Python environment of their own, and a network of their own.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 
-use crate::chores::target_dir;
+use crate::chores::{FEATURES, target_dir};
 use crate::step::{Step, root};
 
 /// What the environment consists of, from PyPI, every version and every file of it fixed.
@@ -12,27 +11,45 @@ const REQUIREMENTS: &str = "crates/cluster-harness/requirements.txt";
 
 /// Brings the Python packages where they are not there yet, and runs the tests on clusters.
 pub(crate) fn test_cluster() -> Result<Vec<Step>, String> {
-    let environment = target_dir()?.join("cluster-venv");
-    let mut steps = prepare(&environment)?;
-    let test = "test -p parallel --features cluster-tests --test cluster";
-    let python = environment.join("bin/python").display().to_string();
-    // Built first, where the network is still there for cargo to get what it needs.
-    steps.push(Step::cargo(
-        "build the tests on clusters",
-        &format!("{test} --no-run"),
-    ));
-    steps.push(
-        Step::cargo("tests on clusters", "--config")
-            .arguments(&[&lonely_runner()])
-            .arguments(&test.split(' ').collect::<Vec<_>>())
-            .must_run_tests()
-            .env("PARALLEL_PYTHON", python),
-    );
+    let mut steps = prepare()?;
+    // As `cargo xtask test` builds them.
+    let test = format!("--test cluster --workspace --features {FEATURES}");
+    steps.push(tests("tests on clusters", &test)?);
+    steps.push(explicit_init()?);
     Ok(steps)
 }
 
+/// A step of `cargo test`, which can run tests on clusters too.
+pub(crate) fn tests(name: &str, arguments: &str) -> Result<Step, String> {
+    // Clusters run what they are told by whoever can connect, and Ray listens on every interface.
+    let runner = root().join("crates/cluster-harness/src/runner.py");
+    let runner = format!(
+        "target.'cfg(all())'.runner={:?}",
+        ["python3", &runner.to_string_lossy()]
+    );
+    let python = environment()?.join("bin/python");
+    Ok(Step::cargo(name, "--config")
+        .arguments(&[&runner, "test"])
+        .arguments(&arguments.split(' ').collect::<Vec<_>>())
+        .must_run_tests()
+        .env("PARALLEL_PYTHON", python.display().to_string()))
+}
+
+/// Programs that say themselves when they are slots and workers.
+pub(crate) fn explicit_init() -> Result<Step, String> {
+    let python = environment()?.join("bin/python");
+    let test = "test -p parallel --features explicit-init,cluster-tests --test explicit_init";
+    Ok(Step::cargo("tests, explicit-init", test)
+        .env("PARALLEL_PYTHON", python.display().to_string()))
+}
+
+fn environment() -> Result<PathBuf, String> {
+    Ok(target_dir()?.join("cluster-venv"))
+}
+
 /// What makes the environment, if it is not there as the requirements want it.
-fn prepare(environment: &Path) -> Result<Vec<Step>, String> {
+pub(crate) fn prepare() -> Result<Vec<Step>, String> {
+    let environment = environment()?;
     let requirements = root().join(REQUIREMENTS);
     let wanted = fs::read(&requirements)
         .map_err(|error| format!("cannot read {}: {error}", requirements.display()))?;
@@ -60,36 +77,4 @@ fn prepare(environment: &Path) -> Result<Vec<Step>, String> {
         Step::new("mark of completeness", "cp", REQUIREMENTS)
             .arguments(&[&mark.display().to_string()]),
     ])
-}
-
-/// Has cargo run tests where only the loopback device is, if this machine lets one: clusters run what they
-/// are told by whoever can connect, and Ray listens on every interface.
-fn lonely_runner() -> String {
-    let alone = root().join("crates/cluster-harness/src/alone.py");
-    // Root may; others may where users may be root of a namespace of their own.
-    let ways: [&[&str]; 2] = [
-        &["unshare", "--net"],
-        &["unshare", "--net", "--map-root-user"],
-    ];
-    let mut runner = vec!["env"];
-    match ways.into_iter().find(|way| works(way)) {
-        Some(way) => {
-            runner = way.to_vec();
-            runner.extend(["python3", alone.to_str().unwrap_or_default()]);
-        }
-        None => eprintln!(
-            "This machine makes no network namespaces (`unshare --net`): while the tests run, everybody \
-             who can connect to it can use their Ray clusters."
-        ),
-    }
-    format!("target.'cfg(all())'.runner={runner:?}")
-}
-
-fn works(way: &[&str]) -> bool {
-    let ended = Command::new(way[0])
-        .args(&way[1..])
-        .arg("true")
-        .stderr(Stdio::null())
-        .status();
-    ended.is_ok_and(|status| status.success())
 }

@@ -1,5 +1,6 @@
 //! The cases, a file for each group of them.
 
+mod clusters;
 mod growth;
 mod instructions;
 mod jobs;
@@ -33,6 +34,8 @@ pub(crate) fn all(quick: bool) -> Vec<Group> {
         group("Memory", memory::cases()),
         group("Growth", growth::cases(quick)),
         group("Instructions", instructions::cases()),
+        // Last: what is idle of them takes some of the processors.
+        group("Clusters", clusters::cases()),
     ]
 }
 

@@ -63,6 +63,8 @@ struct Inode {
 /// What changes when a file is written to.
 #[derive(PartialEq, Eq)]
 struct Stamp {
+    device: u64,
+    inode: u64,
     len: u64,
     seconds: i64,
     nanos: i64,
@@ -72,6 +74,8 @@ impl Stamp {
     fn of(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
             len: metadata.len(),
             seconds: metadata.mtime(),
             nanos: metadata.mtime_nsec(),
@@ -105,10 +109,7 @@ impl Object {
     }
 
     /// An object with these contents, which others have under this id.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for backends that have no descriptors to send")
-    )]
+    #[cfg(test)]
     pub(crate) fn new(id: Id, bytes: &[u8]) -> io::Result<Arc<Self>> {
         use std::io::Write;
         let mut file = Self::blank()?;
@@ -187,6 +188,14 @@ impl Object {
     /// By which another process maps it.
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+
+    /// What the kernel calls the file that it lies in: device and inode.
+    pub(crate) fn file(&self) -> (u64, u64) {
+        match &self.kind {
+            Kind::Sealed(inode) => (inode.device, inode.number),
+            Kind::Mapped { stamp, .. } => (stamp.device, stamp.inode),
+        }
     }
 
     /// Whether it is a file: who gets it must trust whoever mapped it.

@@ -74,6 +74,8 @@ pub(crate) fn not_sent_along() -> String {
 #[derive(Default)]
 struct Session {
     known: Option<Arc<dyn Resolve>>,
+    /// Whether nothing can go along with what is encoded.
+    far: Cell<bool>,
     gathered: RefCell<Vec<Arc<Object>>>,
     /// Of the objects that this task's argument brought: the other side has them.
     came: RefCell<Vec<Id>>,
@@ -129,6 +131,16 @@ fn note_any() {
 }
 
 impl Entered {
+    /// Says whether what is encoded goes to another machine: then it can refer only to what came from there with
+    /// the argument.
+    pub(crate) fn goes_far(&self, far: bool) {
+        SESSION.with_borrow(|session| {
+            if let Some(session) = session {
+                session.far.set(far);
+            }
+        });
+    }
+
     /// The objects that the values refer to which were encoded since this was asked last, each once, but
     /// for those to which the value refers that was decoded.
     #[inline]
@@ -176,7 +188,7 @@ pub(crate) fn outside<R>(call: impl FnOnce() -> R) -> R {
     call()
 }
 
-/// Has an object go along with the value that is being encoded. `Ok(false)` if there is no session.
+/// Has an object go along with the value that is being encoded. `Ok(false)` if it cannot.
 ///
 /// A file goes to who works for whoever mapped it, and may come back, but nobody has to trust that a
 /// file which somebody else sends does not change.
@@ -184,6 +196,9 @@ pub(crate) fn attach(object: &Arc<Object>) -> Result<bool, String> {
     let attached = with_session(|session| {
         if session.came.borrow().contains(&object.id()) {
             return Ok(true);
+        }
+        if session.far.get() {
+            return Ok(false);
         }
         if object.is_file() && session.known.is_some() {
             return Err(

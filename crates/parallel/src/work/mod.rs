@@ -55,6 +55,7 @@ use crate::current::Stop;
 use crate::delayed::Task;
 use crate::error::{Failure, TaskError};
 use crate::observe::Event;
+use crate::spin;
 
 pub use self::batch::BatchSize;
 use self::begin::ahead;
@@ -164,7 +165,7 @@ impl<'a, T: Task> Work<'a, T> {
             }
         };
         let (batch, panic) = {
-            let mut source = source.lock();
+            let mut source = spin::lock(source);
             if self.stopped() {
                 return None;
             }

@@ -5,11 +5,15 @@ use std::sync::OnceLock;
 use cluster_harness::DaskCluster;
 use parallel::Dask;
 
+#[path = "arrays.rs"]
+mod arrays;
 #[path = "../contract/behaviours/mod.rs"]
 mod behaviours;
 #[path = "../contract/behaviours/places.rs"]
 mod behaviours_places;
 mod certificates;
+#[path = "local.rs"]
+mod local;
 #[path = "losses.rs"]
 mod losses;
 mod nodes;

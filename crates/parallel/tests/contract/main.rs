@@ -1,7 +1,8 @@
-//! What every backend must do: one set of behaviours, the same test names on each.
+//! What every backend must do: one set of behaviours, the same test names on each. Here on backends that run tasks in
+//! this process; `elsewhere.rs` has those with worker processes, and `tests/cluster` those on clusters.
 //!
-//! `cargo test -p parallel --test contract failures` runs the tests of failures on all backends,
-//! `… --test contract processes` those of one backend and what it alone promises.
+//! `cargo test -p parallel --test 'contract*' failures` runs the tests of failures on both,
+//! `… --test contract threads` those of one backend and what it alone promises.
 #![allow(
     clippy::duplicate_mod,
     reason = "each backend includes the same behaviours"
@@ -17,8 +18,6 @@ fn on_clusters() {
 
 mod any;
 mod custom;
-#[cfg(target_os = "linux")]
-mod processes;
 mod sequential;
 mod threads;
 mod tools;

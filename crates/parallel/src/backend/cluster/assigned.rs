@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::arrays::Arrays;
 use super::batch::{self, Failed, Report, Terms, Time, Told};
 use crate::backend::processes::Image;
 use crate::current;
 use crate::delayed::{Portable, Task};
 use crate::error::{BackendError, Failure, TaskError};
 use crate::observe::{Event, Observers, OutputStream};
+use crate::shared::Object;
 use crate::wire;
 use crate::wire::EntryPoint;
+use crate::wire::attachments;
 use crate::wire::frame::Kind;
 use crate::wire::inbox::Inbox;
 use crate::work::{Batch, OnFailure, Origin, Ran, Watching};
@@ -26,6 +29,8 @@ const MOST_TOLD: usize = 1 << 16;
 pub(super) struct Sent {
     entry: EntryPoint,
     argument: Vec<u8>,
+    /// To which it refers, or why one is not here.
+    arrays: Result<Vec<Arc<Object>>, String>,
 }
 
 impl Task for Sent {
@@ -42,6 +47,13 @@ impl Portable for Sent {
     }
 
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), Failure> {
+        let refused = |message| Failure::Decode {
+            type_name: "Shared".to_owned(),
+            message,
+        };
+        for array in self.arrays.as_ref().map_err(|why| refused(why.clone()))? {
+            attachments::attach(array).map_err(refused)?;
+        }
         out.extend_from_slice(&self.argument);
         Ok(())
     }
@@ -86,12 +98,23 @@ struct Heard {
 }
 
 impl Assigned {
-    pub(super) fn new(terms: &Terms, inbox: &mut Inbox, number: usize) -> Result<Self, String> {
+    pub(super) fn new(
+        terms: &Terms,
+        inbox: &mut Inbox,
+        number: usize,
+        arrays: &Arrays,
+    ) -> Result<Self, String> {
         let image = Image::of_this_process();
-        let mut tasks = Vec::new();
+        let mut tasks: Vec<Sent> = Vec::new();
         let garbled = |_| "the batch makes no sense: is it another build's?".to_owned();
         while inbox.next().map_err(garbled)? {
             let header = inbox.header();
+            if header.kind() == Kind::Given {
+                if let Some(task) = tasks.last_mut() {
+                    task.arrays = arrays.all(inbox.payload());
+                }
+                continue;
+            }
             let entry = image.entry_named(header.word).ok_or_else(|| {
                 format!(
                     "this executable has no function at {:#x}: it is not the one that the program runs",
@@ -101,6 +124,7 @@ impl Assigned {
             tasks.push(Sent {
                 entry,
                 argument: inbox.payload().to_owned(),
+                arrays: Ok(Vec::new()),
             });
         }
         let first = usize::try_from(terms.first).map_err(|error| error.to_string())?;

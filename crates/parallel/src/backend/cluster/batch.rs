@@ -1,18 +1,21 @@
 //! A batch on its way to a slot, and what came of it on its way back.
 //!
 //! ```text
-//!   batch    terms' length, terms, a frame for each task       as a worker process gets them
+//!   batch    terms' length, terms, a frame for each task       as a worker process gets them; behind it, if it
+//!                                                              refers to arrays, one with their ids
 //!   answer   report's length, report, a frame for each outcome as it gives them
 //! ```
 //!
 //! All between are opaque bytes to the bridge and to the engine.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::setup::Setup;
 use crate::error::Failure;
+use crate::shared::Object;
 use crate::wire;
 use crate::wire::frame::{HEADER, Header, Kind};
 use crate::wire::inbox::Inbox;
@@ -123,6 +126,17 @@ pub(super) fn frame<E>(
             Err(error)
         }
     }
+}
+
+/// Says to which arrays the task before this refers.
+pub(super) fn ids(bytes: &mut Vec<u8>, arrays: &[Arc<Object>]) {
+    let all = |out: &mut Vec<u8>| {
+        arrays
+            .iter()
+            .for_each(|array| out.extend(array.id().to_bytes()));
+        Ok::<_, Failure>(0)
+    };
+    let _ = frame(bytes, Kind::Given, all);
 }
 
 /// Takes apart what [`begin`] began; the frames are left in the inbox.

@@ -1,7 +1,7 @@
 """Carries batches between a Rust program and an engine, by frames on two pipes.
 
-    program --Hello, Ship, Submit, Cancel, Shutdown--> bridge --the engine's client--> scheduler
-            <--Ready | Fatal, Answer, Slots-----------
+    program --Hello, Ship, Submit, Cancel, Give, Forget, Shutdown--> bridge --the engine's client--> scheduler
+            <--Ready | Fatal, Answer, Slots-------------------------
 
 One thread reads frames; everything else happens in one asyncio loop. A batch is opaque bytes here. Each one
 that was submitted gets exactly one answer. At the end of the input the program is gone: what runs is
@@ -18,7 +18,7 @@ import threading
 import types
 
 VERSION = 1
-TEXT, HELLO, SHIP, SUBMIT, CANCEL, SHUTDOWN = range(1, 7)
+TEXT, HELLO, SHIP, SUBMIT, CANCEL, SHUTDOWN, GIVE, FORGET = range(1, 9)
 READY, FATAL, ANSWER, SLOTS = range(17, 21)
 DONE, CANCELLED, LOST, FAILED = (bytes([status]) for status in range(4))
 
@@ -26,6 +26,8 @@ DONE, CANCELLED, LOST, FAILED = (bytes([status]) for status in range(4))
 GRACE = 3.0
 # Nodes end what they run for a program that has not been heard of for four times as long.
 RENEW = 10.0
+# So often more an array may be lost before a batch could begin.
+TRIES = 3
 
 
 class Fatal(Exception):
@@ -34,6 +36,33 @@ class Fatal(Exception):
 
 class Lost(Exception):
     """The engine has given a batch up; the text says why."""
+
+
+class Array:
+    """One that the program has given: its memory there, which is read when the engine is to have it."""
+
+    def __init__(self, place):
+        self.name = place[:16].hex()
+        self.storing = None
+        self.file = self.why = None
+        try:
+            _, device, inode = struct.unpack_from("<QQQ", place, 16)
+            self.file = open(place[40:], "rb")
+            status = os.fstat(self.file.fileno())
+            if (status.st_dev, status.st_ino) != (device, inode):
+                raise OSError("the program has let go of it")
+        except OSError as error:
+            self.why = str(error)
+
+    def read(self):
+        if self.why:
+            raise OSError(f"a `Shared` array cannot be read from the program: {self.why}")
+        self.file.seek(0)
+        return self.file.read()
+
+    def close(self):
+        if self.file:
+            self.file.close()
 
 
 class Bridge:
@@ -45,7 +74,13 @@ class Bridge:
         self.shipped = None
         # Those that have no answer: the call and the asyncio task of each.
         self.batches = {}
+        # When each of these has run, though its answer may be on its way yet.
+        self.ended = {}
         self.cancelled = set()
+        # By id.
+        self.arrays = {}
+        self.forgotten = []
+        self.forgetting = None
         self.leaving = asyncio.Event()
         self.chores = set()
 
@@ -75,12 +110,21 @@ class Bridge:
             self.chore(self.hello(word, payload))
         elif kind == SHIP:
             self.shipped = self.chore(self.ship(os.fsdecode(payload)))
-        elif kind == SUBMIT and len(payload) >= 16:
-            call, tries = struct.unpack_from("<QQ", payload)
-            task = self.loop.create_task(self.run(word, call, tries, payload[16:]))
+        elif kind == SUBMIT and len(payload) >= 32:
+            call, tries, after, count = struct.unpack_from("<QQQQ", payload)
+            ids, payload = payload[32:32 + 16 * count], payload[32 + 16 * count:]
+            arrays = [self.arrays[ids[at:at + 16]] for at in range(0, len(ids), 16)]
+            task = self.loop.create_task(self.run(word, call, tries, after, arrays, payload))
             self.batches[word] = (call, task)
+            self.ended[word] = asyncio.Event()
         elif kind == CANCEL:
             self.chore(self.cancel(word))
+        elif kind == GIVE and len(payload) > 40:
+            self.arrays[payload[:16]] = Array(payload)
+        elif kind == FORGET:
+            self.forgotten.append(self.arrays.pop(payload))
+            if not self.forgetting:
+                self.forgetting = self.chore(self.forget())
         elif kind == SHUTDOWN:
             self.leaving.set()
         else:
@@ -124,10 +168,30 @@ class Bridge:
             raise Fatal(f"the executable to ship cannot be read: {error}") from None
         await self.engine.ship(executable, digest)
 
-    async def run(self, batch, call, tries, payload):
+    async def store(self, array):
+        """Has the engine keep an array for the nodes."""
+        content = await self.loop.run_in_executor(None, array.read)
+        await self.engine.store(array.name, content)
+
+    async def forget(self):
+        """Has the engine and the nodes let go of arrays, of all together that there are meanwhile."""
+        while self.forgotten:
+            arrays, self.forgotten = self.forgotten, []
+            stored = [array for array in arrays if array.storing]
+            try:
+                if stored:
+                    await asyncio.wait([array.storing for array in stored])
+                    await self.engine.drop([array.name for array in stored])
+            except Exception as error:
+                print(f"cannot free arrays: {text_of(error)}", file=sys.stderr)
+            for array in arrays:
+                array.close()
+        self.forgetting = None
+
+    async def run(self, batch, call, tries, after, arrays, payload):
         """Has a batch run, and answers for it, once."""
         try:
-            answer = [await self.outcome(batch, call, tries, payload), DONE]
+            answer = [await self.outcome(batch, call, tries, after, arrays, payload), DONE]
         except asyncio.CancelledError:
             answer = [CANCELLED]
         except Lost as error:
@@ -135,23 +199,43 @@ class Bridge:
         except Exception as error:
             answer = [text_of(error).encode(), FAILED]
         del self.batches[batch]
+        self.ended.pop(batch).set()
         self.send(ANSWER, batch, *answer)
 
-    async def outcome(self, batch, call, tries, payload):
+    async def outcome(self, batch, call, tries, after, arrays, payload):
         if call in self.cancelled:
             raise asyncio.CancelledError
         await asyncio.shield(self.shipped)
+        if after in self.ended:
+            await self.ended[after].wait()
+            if call in self.cancelled:
+                raise asyncio.CancelledError
         once = tries == 1
         while True:
             tries -= 1
+            for array in arrays:
+                array.storing = array.storing or self.chore(self.store(array))
+            stored = [array.storing for array in arrays]
+            for storing in stored:
+                await asyncio.shield(storing)
             # Never cancelled itself: an engine's client may have several wait for one message.
-            running = self.loop.create_task(self.engine.run(batch, payload, once))
+            names = [array.name for array in arrays]
+            running = self.loop.create_task(
+                self.engine.run(batch, payload, names, once, self.ended[batch].set))
             running.add_done_callback(lambda task: task.cancelled() or task.exception())
             try:
                 return await asyncio.shield(running)
             except ChildProcessError as error:
                 if tries <= 0 or call in self.cancelled:
                     raise Lost(text_of(error)) from None
+            except LookupError as error:
+                # An array went with the node that had it; nothing of the batch was run.
+                if tries <= -TRIES or call in self.cancelled:
+                    raise Lost(text_of(error)) from None
+                for array, storing in zip(arrays, stored):
+                    # Others may have noticed before.
+                    if array.storing is storing:
+                        array.storing = None
 
     async def cancel(self, call):
         """Ends what runs of a call, and sees to it that the rest does not start."""

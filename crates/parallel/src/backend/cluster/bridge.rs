@@ -10,6 +10,7 @@
 //! whatever way, each call is told so. When this process is gone, by whatever way, the bridge sees the end
 //! of its input, cancels what runs, and leaves.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -27,6 +28,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::frames::{self, Kind, VERSION};
 use super::routes::{Event, Shared, keep_last_lines};
 use crate::error::BackendError;
+use crate::shared::Object;
+use crate::wire::attachments::Id;
 
 /// Which Python to use.
 const PYTHON: &str = "PARALLEL_PYTHON";
@@ -35,7 +38,14 @@ const PYTHON: &str = "PARALLEL_PYTHON";
 const LOADER: &str = include_str!("loader.py");
 
 const TEXTS: [(&str, &str); 2] = [
-    ("runtime", include_str!("runtime.py")),
+    (
+        "runtime",
+        concat!(
+            include_str!("runtime.py"),
+            include_str!("copy.py"),
+            include_str!("arrays.py")
+        ),
+    ),
     ("bridge", include_str!("bridge.py")),
 ];
 
@@ -64,6 +74,8 @@ pub(super) struct Bridge {
     child: Child,
     stdin: Mutex<Option<ChildStdin>>,
     shipped: Mutex<Option<PathBuf>>,
+    /// The arrays that it has, or will have when it has read what was sent.
+    pub(super) given: Mutex<HashSet<Id>>,
     next: AtomicU64,
     /// Ends when the bridge has.
     ended: Receiver<()>,
@@ -126,6 +138,7 @@ impl Bridge {
             child,
             stdin: Mutex::new(Some(stdin)),
             shipped: Mutex::new(None),
+            given: Mutex::default(),
             next: AtomicU64::new(1),
             ended,
             target,
@@ -193,7 +206,8 @@ impl Bridge {
     }
 
     /// Sends a batch of a call, which is told what came of it. If the slot that runs it dies it is run so
-    /// often in all.
+    /// often in all. It may refer to these arrays, which have been given. It begins when the batch `after` has
+    /// ended, if there is one.
     ///
     /// # Errors
     /// Why there will be no answer, if it is so already.
@@ -202,6 +216,8 @@ impl Bridge {
         call: u64,
         batch: u64,
         tries: u64,
+        after: Option<u64>,
+        arrays: &[Arc<Object>],
         bytes: &[u8],
     ) -> Result<(), String> {
         {
@@ -213,8 +229,14 @@ impl Bridge {
             let tell = tell.ok_or("the call has ended")?;
             routes.batches.insert(batch, (call, tell));
         }
-        let head = [call.to_le_bytes(), tries.to_le_bytes()];
-        self.send(Kind::Submit, batch, &[&head[0], &head[1], bytes]);
+        let mut head = Vec::with_capacity(32 + arrays.len() * Id::BYTES);
+        for number in [call, tries, after.unwrap_or(0), arrays.len() as u64] {
+            head.extend(number.to_le_bytes());
+        }
+        for array in arrays {
+            head.extend(array.id().to_bytes());
+        }
+        self.send(Kind::Submit, batch, &[&head, bytes]);
         Ok(())
     }
 
@@ -223,7 +245,7 @@ impl Bridge {
         self.send(Kind::Cancel, call, &[]);
     }
 
-    fn send(&self, kind: Kind, word: u64, payload: &[&[u8]]) {
+    pub(super) fn send(&self, kind: Kind, word: u64, payload: &[&[u8]]) {
         if let Some(stdin) = &mut *self.stdin.lock() {
             // Whoever waits for an answer is told if the bridge has gone.
             let _ = frames::write(stdin, kind, word, payload);

@@ -6,10 +6,13 @@
 //!   receives       └──────── decode, finish ◄──── answers ◄───┘
 //! ```
 //!
-//! Each batch on its way has a number below that of the jobs, by which its tasks know their worker. So no more
-//! are on their way than there are jobs, and no two with the same number. Two threads do it, however many jobs.
+//! Each batch has a number below that of the jobs, by which its tasks know their worker. So no more run than there
+//! are jobs, and no two with the same number. Where batches are short, one more of the same number is sent ahead,
+//! which the engine begins with when the one before has ended: see [`Lanes`]. Two threads do it, however many jobs.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
@@ -17,11 +20,14 @@ use parking_lot::Mutex;
 
 use super::Cluster;
 use super::batch::{self, Terms};
+use super::lanes::Lanes;
 use super::routes::Event;
 use crate::backend::processes::Image;
 use crate::delayed::Portable;
 use crate::error::{BackendError, Failure, TaskError};
 use crate::panics;
+use crate::shared::Object;
+use crate::wire::attachments;
 use crate::wire::frame::Kind;
 use crate::work::{Batch, Work};
 
@@ -42,6 +48,8 @@ pub(super) struct Flight {
     /// Its number among those on their way.
     pub(super) lane: usize,
     pub(super) taken: Instant,
+    /// The arrays to which its tasks refer.
+    pub(super) arrays: Vec<Arc<Object>>,
 }
 
 /// A call.
@@ -53,11 +61,13 @@ where
     pub(super) work: &'c Work<'w, T>,
     /// What the cluster knows it by.
     id: u64,
-    /// How many batches may be on their way.
+    /// How many batches may run.
     jobs: usize,
     flights: Mutex<HashMap<u64, Flight>>,
-    /// Of the numbers that no batch has.
-    free: (Sender<usize>, Receiver<usize>),
+    /// The numbers of batches that were answered.
+    landed: (Sender<usize>, Receiver<usize>),
+    /// Whether batches were short of late.
+    pub(super) short: AtomicBool,
     pub(super) error: Mutex<Option<BackendError>>,
 }
 
@@ -82,25 +92,21 @@ where
             }
         });
         let numbers = work.workers(lanes);
-        let jobs = numbers.len();
-        let free = bounded(jobs);
-        for number in numbers {
-            let _ = free.0.send(number);
-        }
         let call = Self {
             cluster,
             work,
             id,
-            jobs,
+            jobs: numbers.len(),
             flights: Mutex::default(),
-            free,
+            landed: unbounded(),
+            short: AtomicBool::new(false),
             error: Mutex::default(),
         };
         let over = std::thread::scope(|scope| {
             let receiver = std::thread::Builder::new()
                 .name("parallel-cluster".to_owned())
                 .spawn_scoped(scope, || call.receive(&events));
-            let sent = panics::catch(|| call.send(&stopped));
+            let sent = panics::catch(|| call.send(Lanes::new(numbers), &stopped));
             let _ = tell.send(Event::Over);
             let received = receiver.map(std::thread::ScopedJoinHandle::join);
             (sent, received)
@@ -113,47 +119,63 @@ where
     }
 
     /// Sends batches until there are no more and all have been answered.
-    fn send(&self, stopped: &Receiver<()>) {
+    fn send(&self, mut lanes: Lanes, stopped: &Receiver<()>) {
         loop {
-            while let Some(lane) = self.next_free(stopped) {
-                if self.error.lock().is_some() || !self.send_next(lane) {
-                    let _ = self.free.0.send(lane);
-                    break;
-                }
+            self.send_all(&mut lanes, stopped);
+            // Each answer is told, so this ends when the last one is.
+            while !lanes.all_idle() {
+                let Ok(number) = self.landed.1.recv() else {
+                    return;
+                };
+                lanes.landed(number);
             }
-            // All numbers are free when nothing is on its way.
-            let all: Vec<usize> = self.free.1.iter().take(self.jobs).collect();
-            let failed = self.error.lock().is_some();
-            if failed || self.work.all_taken() {
+            if self.error.lock().is_some() || self.work.all_taken() {
                 return;
             }
-            for lane in all {
-                let _ = self.free.0.send(lane);
+        }
+    }
+
+    /// Sends batches until there are no more, or nothing more shall start.
+    fn send_all(&self, lanes: &mut Lanes, stopped: &Receiver<()>) {
+        while !self.work.stopped() && self.error.lock().is_none() {
+            self.landed
+                .1
+                .try_iter()
+                .for_each(|number| lanes.landed(number));
+            if let Some(number) = lanes.idle() {
+                let Some(taken) = self.work.take() else {
+                    return;
+                };
+                if let Some(batch) = self.send_next(taken, number, None) {
+                    lanes.sent(number, batch);
+                }
+                continue;
+            }
+            let ahead = self.short.load(Ordering::Relaxed).then(|| lanes.busy());
+            if let Some((number, before)) = ahead.flatten()
+                && let Some(taken) = self.work.take_now()
+            {
+                if let Some(batch) = self.send_next(taken, number, Some(before)) {
+                    lanes.sent(number, batch);
+                }
+                continue;
+            }
+            select! {
+                recv(self.landed.1) -> number => number.into_iter().for_each(|number| lanes.landed(number)),
+                // It ends when nothing more shall start.
+                recv(stopped) -> _ => return,
             }
         }
     }
 
-    fn next_free(&self, stopped: &Receiver<()>) -> Option<usize> {
-        if self.work.stopped() {
-            return None;
-        }
-        select! {
-            recv(self.free.1) -> lane => lane.ok(),
-            // It ends when nothing more shall start.
-            recv(stopped) -> _ => None,
-        }
-    }
-
-    /// Sends a batch by this number; whether there was one.
-    fn send_next(&self, lane: usize) -> bool {
-        let Some(taken) = self.work.take() else {
-            return false;
-        };
+    /// Sends a batch by this number, to begin after another one; its own, if anything of it could be sent.
+    fn send_next(&self, taken: Batch<T>, lane: usize, after: Option<u64>) -> Option<u64> {
         let flight = Flight {
             first: taken.first,
             tasks: 0,
             lane,
             taken: Instant::now(),
+            arrays: Vec::new(),
         };
         let mut bytes = batch::begin(&Terms {
             setup: self.cluster.setup.clone(),
@@ -163,35 +185,48 @@ where
             all_or_nothing: self.work.stops_at_failure(),
             watched: self.work.watching().is_some(),
         });
-        let (tasks, rest) = self.encode(taken, &mut bytes);
+        let mut arrays = Vec::new();
+        let (tasks, rest) = self.encode(taken, &mut bytes, &mut arrays);
         if let Some(rest) = rest {
             self.work.give_back(rest);
         }
         if tasks == 0 {
-            let _ = self.free.0.send(lane);
-            return true;
+            return None;
         }
         if let Some(watching) = self.work.watching() {
             watching.worker(lane, None);
         }
-        let batch = self.cluster.bridge.number();
-        self.flights
-            .lock()
-            .insert(batch, Flight { tasks, ..flight });
+        let bridge = &self.cluster.bridge;
+        arrays.sort_unstable_by_key(|array| array.id().to_bytes());
+        arrays.dedup_by_key(|array| array.id());
+        bridge.give(&arrays);
+        let batch = bridge.number();
+        let flight = Flight {
+            tasks,
+            arrays: arrays.clone(),
+            ..flight
+        };
+        self.flights.lock().insert(batch, flight);
         let tries = match self.cluster.setup.retries {
             Some(0) => 1,
             _ => TRIES,
         };
-        let submitted = self.cluster.bridge.submit(self.id, batch, tries, &bytes);
+        let submitted = bridge.submit(self.id, batch, tries, after, &arrays, &bytes);
         if let Err(why) = submitted {
             self.give_up(&why);
         }
-        true
+        Some(batch)
     }
 
     /// Encodes the first tasks of a batch: how many, and the rest, which begins with one that has failed or
-    /// for which there is no room.
-    fn encode(&self, taken: Batch<T>, bytes: &mut Vec<u8>) -> (usize, Option<Batch<T>>) {
+    /// for which there is no room. The arrays to which they refer are added to `arrays`.
+    fn encode(
+        &self,
+        taken: Batch<T>,
+        bytes: &mut Vec<u8>,
+        arrays: &mut Vec<Arc<Object>>,
+    ) -> (usize, Option<Batch<T>>) {
+        let session = attachments::enter(None);
         let image = Image::of_this_process();
         let mut tasks = taken.into_iter();
         let mut encoded = 0;
@@ -210,6 +245,11 @@ where
                 })
             });
             let _ = panics::catch(|| drop(task));
+            let refers_to = session.take();
+            if sent.is_ok() && !refers_to.is_empty() {
+                batch::ids(bytes, &refers_to);
+                arrays.extend(refers_to);
+            }
             encoded += usize::from(sent.is_ok());
             if let Err(failure) = &sent {
                 self.work.fail(TaskError::new(index, 0, failure.clone()));
@@ -243,7 +283,7 @@ where
                     let flight = self.flights.lock().remove(&batch);
                     if let Some(flight) = flight {
                         self.land(&flight, status, &bytes);
-                        let _ = self.free.0.send(flight.lane);
+                        let _ = self.landed.0.send(flight.lane);
                     }
                 }
                 Some(Event::Stop) => {
@@ -267,7 +307,7 @@ where
         let flights = std::mem::take(&mut *self.flights.lock());
         for flight in flights.into_values() {
             self.lose(&flight, &message);
-            let _ = self.free.0.send(flight.lane);
+            let _ = self.landed.0.send(flight.lane);
         }
     }
 

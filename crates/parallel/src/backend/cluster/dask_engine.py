@@ -6,17 +6,21 @@ import hashlib
 import os
 import sys
 import uuid
+import zlib
 
 # Gets the runtime, or makes it of its text. Workers evaluate this for each batch and each order.
 STUB = """(lambda modules: (modules.get(name) or (lambda module: (
-    exec(compile(text, 'runtime.py', 'exec'), module.__dict__), modules.setdefault(name, module))[1])(
+    exec(compile(__import__('zlib').decompress(text), 'runtime.py', 'exec'), module.__dict__), modules.setdefault(name, module))[1])(
         type(modules['sys'])(name))))(__import__('sys').modules)"""
 # Where nothing may run twice, who begins with a batch says so at the scheduler, if nobody has before.
 MAY = """(not once or (lambda client: client.get_metadata([session, str(batch)], default=None) is None and (
     client.set_metadata([session, str(batch)], 1), True)[1])(__import__('distributed').get_client()))"""
-RUN = f"""not {MAY} or (lambda runtime, worker: runtime.run(session, digest, __import__('os').path.join(
-    worker.local_directory, filename), worker.local_directory, worker.state.nthreads, batch, payload))(
-        {STUB}, __import__('distributed').get_worker())"""
+# From whichever worker has the array. As an argument it would draw all batches to that one.
+FETCH = """(lambda distributed, client: client.gather(distributed.Future(key, client, state="memory"), direct=True))(
+    __import__('distributed'), __import__('distributed').get_client())"""
+RUN = f"""(lambda runtime, worker: runtime.run(session, digest, __import__('os').path.join(
+    worker.local_directory, filename), worker.local_directory, worker.state.nthreads, batch, payload,
+    arrays, lambda key: {FETCH}, lambda: {MAY}))({STUB}, __import__('distributed').get_worker())"""
 ORDER = f"getattr({STUB}, order)(session, *arguments)"
 # What the plugin put there.
 CLEAN = f"""(ORDER, [__import__('os').path.exists(path) and __import__('os').remove(path) for path in [
@@ -30,12 +34,15 @@ class Engine:
         self.local = int(options.get("local", 0))
         self.timeout = float(options.get("connect_timeout", 10))
         self.tell_slots = tell_slots
+        self.loop = asyncio.get_running_loop()
         self.lost = lost
         self.session = uuid.uuid4().hex
         name = "parallel_runtime_" + hashlib.sha256(runtime.encode()).hexdigest()[:16]
-        self.names = {"name": name, "text": runtime, "session": self.session}
+        self.names = {"name": name, "text": zlib.compress(runtime.encode()), "session": self.session}
         self.client = self.cluster = self.digest = None
         self.futures = {}
+        # By name, what keeps an array with some worker.
+        self.arrays = {}
         self.plugin = f"parallel-{self.session}"
 
     async def connect(self):
@@ -46,7 +53,11 @@ class Engine:
                 f"{sys.executable} has no Dask ({error}): install it with `{sys.executable} -m pip install "
                 f"distributed`, in the version of the cluster, or name another Python in PARALLEL_PYTHON"
             ) from None
+        import dask
+
         self.distributed = distributed
+        # It would keep the last thousand messages, each with its batches.
+        dask.config.set({"distributed.admin.low-level-log-length": 0})
         try:
             if self.local:
                 self.cluster = await distributed.LocalCluster(
@@ -59,6 +70,9 @@ class Engine:
                 f"{error or type(error).__name__}. Is its scheduler at this address, and of version "
                 f"{distributed.__version__}, as the client here is?"
             ) from None
+        # Between two messages to the scheduler, of which the first one often only lets go of a result. It is 10 ms
+        # unless it is said otherwise, as long as a batch takes to travel.
+        self.client.scheduler_comm.interval = 0.001
         versions = await self.check_versions()
         self.client.subscribe_topic("all", self.news)
         asyncio.ensure_future(self.watch())
@@ -113,12 +127,29 @@ class Engine:
         plugin.filename, plugin.data = self.filename, executable
         await self.client.register_plugin(plugin, name=self.plugin)
 
-    async def run(self, batch, payload, once):
+    async def store(self, name, content):
+        while True:
+            try:
+                [self.arrays[name]] = await self.client.scatter([content], hash=False)
+                return
+            except asyncio.TimeoutError:
+                # There is no worker now, for which batches wait as well.
+                pass
+
+    async def drop(self, names):
+        for name in names:
+            self.arrays.pop(name).release()
+        await self.order("drop", names)
+
+    async def run(self, batch, payload, arrays, once, ended):
+        arrays = [(name, self.arrays[name].key) for name in arrays]
         names = dict(self.names, digest=self.digest, filename=self.filename, batch=batch, payload=payload,
-                     once=once)
+                     once=once, arrays=arrays)
         future = self.client.submit(
             eval, RUN, names, key=f"{self.plugin}-{batch}-{uuid.uuid4().hex[:8]}", pure=False)
         self.futures[batch] = future
+        future.add_done_callback(
+            lambda future: future.status == "finished" and self.loop.call_soon_threadsafe(ended))
         try:
             answer = await future
         except self.distributed.scheduler.KilledWorker as error:

@@ -7,9 +7,9 @@
 //!  │ 1 B  │      7 B      │      8 B      │             │
 //!  └──────┴───────────────┴───────────────┴─────────────┘
 //!
-//!  program ──► bridge   Text*  Hello  Ship  Submit*  Cancel*  Shutdown
+//!  program ──► bridge   Text*  Hello  Ship  Submit*  Cancel*  Give*  Forget*  Shutdown
 //!  bridge ──► program   Ready | Fatal       Answer*  Slots*   Fatal
-//!  runtime ──► slot     Submit*  Cancel*
+//!  runtime ──► slot     Submit*  Cancel*  Give*  Forget*
 //!  slot ──► runtime     Answer*
 //! ```
 //!
@@ -44,6 +44,11 @@ pub(super) enum Kind {
     Cancel = 5,
     /// To the bridge: leave.
     Shutdown = 6,
+    /// To the bridge, to a slot: an array that batches after it refer to, as [`Place`](super::arrays::Place)
+    /// has it.
+    Give = 7,
+    /// To the bridge, to a slot: the array of this id is needed no more.
+    Forget = 8,
     /// From the bridge: the engine has been reached. The word is the number of slots, the payload a text
     /// that names versions.
     Ready = 17,
@@ -56,13 +61,15 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Text,
         Self::Hello,
         Self::Ship,
         Self::Submit,
         Self::Cancel,
         Self::Shutdown,
+        Self::Give,
+        Self::Forget,
         Self::Ready,
         Self::Fatal,
         Self::Answer,

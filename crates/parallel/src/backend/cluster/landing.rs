@@ -1,5 +1,7 @@
 //! What came of a batch, taken in: outcomes, and what is told of them.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::batch::{self, Failed, Report, Time, Told};
@@ -8,6 +10,7 @@ use super::routes::Status;
 use crate::delayed::Portable;
 use crate::error::{BackendError, TaskError};
 use crate::observe::{self, OutputStream};
+use crate::wire::attachments::{self, Attached};
 use crate::wire::frame::Kind;
 use crate::wire::inbox::Inbox;
 use crate::work::Ran;
@@ -47,6 +50,8 @@ where
         if report.ran > 0 {
             let ran = usize::try_from(report.ran).unwrap_or(usize::MAX);
             self.work.measured(ran.min(flight.tasks), report.run_time);
+            let short = report.run_time <= 2 * self.cluster.batch_time();
+            self.short.store(short, Ordering::Relaxed);
         }
         let arrived = Instant::now();
         report
@@ -72,6 +77,10 @@ where
         host: &str,
         arrived: Instant,
     ) -> Result<usize, batch::Nonsense> {
+        // A result may refer to what went there, and to nothing else.
+        let there = flight.arrays.iter();
+        let there: Attached = there.map(|it| (it.id(), Ok(Arc::clone(it)))).collect();
+        let _session = (!there.is_empty()).then(|| attachments::enter(Some(Arc::new(there))));
         let (mut answered, mut first, mut values) = (0, flight.first, Vec::new());
         let hand_over = |first: &mut usize, next: usize, values: &mut Vec<T::Output>| {
             let values = std::mem::take(values);

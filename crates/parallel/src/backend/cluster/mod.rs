@@ -11,16 +11,18 @@
 //! |---|---|
 //! | [`dask`], [`ray`] | the engines, as their users see them |
 //! | [`setup`] | what a user sets for the worker processes there |
-//! | [`call`], [`landing`] | one call: sends batches, takes in what came of them |
+//! | [`call`], [`lanes`], [`landing`] | one call: sends batches, takes in what came of them |
 //! | [`batch`] | a batch and its answer, as bytes |
+//! | [`arrays`], `arrays.py` | `Shared` arrays, once for each node |
 //! | [`bridge`], `bridge.py`, `dask_engine.py`, `ray_engine.py` | the process that speaks with the engine |
 //! | [`routes`] | who is told what comes from it |
 //! | [`frames`] | messages to and from it |
 //! | [`same_code`] | whether another executable will do as well |
 //! | `runtime.py` | what runs on the nodes: keeps slots |
 //! | [`slot`], [`assigned`] | one slot there: runs batches in a worker process |
-//! | [`copy`] | the executable there, until nobody uses it |
+//! | [`copy`], `copy.py` | the executable there, until nobody uses it |
 
+mod arrays;
 mod assigned;
 mod batch;
 mod bridge;
@@ -29,6 +31,7 @@ mod copy;
 mod dask;
 mod frames;
 mod landing;
+mod lanes;
 mod options;
 mod ray;
 mod routes;
@@ -102,6 +105,11 @@ impl Cluster {
 
     fn slots(&self) -> usize {
         self.bridge.slots()
+    }
+
+    /// How long a batch shall last.
+    fn batch_time(&self) -> Duration {
+        batch_time(self.slots())
     }
 }
 

@@ -115,7 +115,7 @@ macro_rules! worker_options {
             }
 
             fn batch_time(&self) -> std::time::Duration {
-                super::batch_time(self.cluster.slots())
+                self.cluster.batch_time()
             }
 
             fn slots(&self) -> Option<usize> {

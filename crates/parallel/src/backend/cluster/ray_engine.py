@@ -25,14 +25,15 @@ CLIENT = {
 }
 # A head that does not say within so many seconds what there is has gone.
 PATIENCE = 20.0
-# A head starts a process for each client, which now and then fails.
+# A head starts a process for each client, which now and then fails, and says one of these.
 TRIES = 4
+RACES = ("Starting Ray client server failed", "in start_specific_server", "Initialization failure from server")
 
 
 def runner(name, text):
     """The function that Ray's workers run. It travels by value, and nothing of this module with it."""
 
-    def run(executable, session, digest, batch, payload):
+    def run(executable, session, digest, batch, payload, arrays):
         import select
         import signal
         import socket
@@ -65,7 +66,9 @@ def runner(name, text):
         def work():
             try:
                 folder = tempfile.gettempdir()
-                outcome.append(runtime.run(session, digest, fetch, folder, max(runtime.slots, 1), batch, payload))
+                outcome.append(runtime.run(
+                    session, digest, fetch, folder, max(runtime.slots, 1), batch, payload, arrays,
+                    lambda refs: ray.get(refs[0])))
             except BaseException as error:
                 outcome.append(error)
             told.send(b"\0")
@@ -89,6 +92,17 @@ def runner(name, text):
     return run
 
 
+def dropper(text):
+    """The function by which nodes let go of arrays."""
+
+    def drop(session, names):
+        module = {}
+        exec(compile(text, "runtime.py", "exec"), module)
+        module["drop"](session, names)
+
+    return drop
+
+
 class Engine:
     def __init__(self, options, runtime, tell_slots, lost):
         self.address = options["address"]
@@ -99,6 +113,8 @@ class Engine:
         self.loop = asyncio.get_running_loop()
         self.session = uuid.uuid4().hex
         self.function = runner(f"parallel_runtime_{self.session}", runtime)
+        self.drop_function = dropper(runtime)
+        self.arrays = {}
         self.folder = self.task = self.executable = self.digest = None
         self.refs = {}
 
@@ -167,10 +183,10 @@ class Engine:
                 return ready.result()
             except Exception as error:
                 why = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-                failed = "Starting Ray client server failed" in why or "in start_specific_server" in why
-                if failed and again < TRIES - 1:
+                what_to_do = advice(why)
+                if not what_to_do and again < TRIES - 1 and any(words in why for words in RACES):
                     continue
-                raise Fatal(advice(why) or f"{type(error).__name__}: {error}") from None
+                raise Fatal(what_to_do or f"{type(error).__name__}: {error}") from None
 
     async def slots(self):
         resources = await self.aside(self.ray.cluster_resources)
@@ -183,10 +199,33 @@ class Engine:
         self.executable = await self.aside(self.ray.put, executable)
         self.digest = digest
 
-    async def run(self, batch, payload, _once):
+    async def store(self, name, content):
+        self.arrays[name] = await self.aside(self.ray.put, content)
+
+    async def drop(self, names):
+        for name in names:
+            del self.arrays[name]
+        await self.aside(self.drop_on_nodes, names)
+
+    def drop_on_nodes(self, names):
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as Affinity
+
+        # For some process of the node, which finds the others.
+        task = self.ray.remote(self.drop_function).options(
+            max_retries=0, num_cpus=0, name="parallel-drop", runtime_env=None)
+        nodes = [node["NodeID"] for node in self.ray.nodes() if node["Alive"]]
+        refs = [
+            task.options(scheduling_strategy=Affinity(node, soft=False)).remote(self.session, names)
+            for node in nodes
+        ]
+        self.ray.wait(refs, num_returns=len(refs), timeout=PATIENCE)
+
+    async def run(self, batch, payload, arrays, _once, _ended):
         # Ray runs nothing twice by itself, whatever is asked for. In a list it stays a reference: a worker
         # fetches it only if it has it not.
-        self.refs[batch] = ref = self.task.remote([self.executable], self.session, self.digest, batch, payload)
+        arrays = [(name, [self.arrays[name]]) for name in arrays]
+        self.refs[batch] = ref = self.task.remote(
+            [self.executable], self.session, self.digest, batch, payload, arrays)
         done = self.loop.create_future()
 
         def tell(future):

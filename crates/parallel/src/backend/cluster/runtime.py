@@ -3,8 +3,8 @@
     engine's worker (a thread for each batch) --batch--> slot: the program's executable, a process
                                               <-answer--
 
-Standard library only, for whatever Python the cluster has. Shipped as text. Only builtin exceptions leave it.
-All of one program is a session: its executable, its slots, what was cancelled. A slot ends when its input
+`copy.py` and `arrays.py` are parts of it. Standard library only, for whatever Python the cluster has. Shipped as
+text. Only builtin exceptions leave it. All of one program is a session: its executable, its slots, what was cancelled. A slot ends when its input
 does, so with the engine's worker. A session ends when its program says so, or has not been heard of for a
 while, however it went.
 """
@@ -13,15 +13,17 @@ import errno
 import fcntl
 import hashlib
 import os
+import selectors
 import shutil
 import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 
-SUBMIT, CANCEL, ANSWER = 4, 5, 19
+SUBMIT, CANCEL, GIVE, FORGET, ANSWER = 4, 5, 7, 8, 19
 VERSION = 1
 # A program that has not been heard of for so many seconds is gone.
 LEASE = 40.0
@@ -41,6 +43,7 @@ class Session:
         self.running = {}
         self.cancelled = set()
         self.numbers = 0
+        self.arrays = None
         self.copy = None
         self.executable = None
         self.refused = None
@@ -73,6 +76,25 @@ class Session:
                 self.clean()
                 raise
 
+    def receive(self, arrays, fetch):
+        """The arrays that a batch refers to, by name."""
+        with self.lock:
+            if not self.arrays and not self.ended.is_set():
+                self.arrays = Arrays(self.name, self.forget)
+        try:
+            return {name: self.arrays.get(name, lambda: fetch(what)) for name, what in arrays}
+        except OSError as error:
+            raise OSError(f"a `Shared` array cannot be put into memory here: {error}") from None
+        except BaseException as error:
+            # What tells of a cancellation is no `Exception`.
+            raise LookupError(f"a `Shared` array cannot be had: {type(error).__name__}: {error}") from None
+
+    def forget(self, name):
+        with self.lock:
+            slots = self.idle + list(self.running.values())
+        for slot in slots:
+            slot.forget(name)
+
     def acquire(self, batch, slots):
         with self.lock:
             if self.ended.is_set() or batch in self.cancelled:
@@ -98,137 +120,10 @@ class Session:
         slot.end()
 
     def clean(self):
+        if self.arrays:
+            self.arrays.close()
         if self.copy:
             self.copy.leave()
-
-
-class Copy:
-    """The executable on this node, one file for all sessions and all of the engine's processes that use it.
-
-        folder/parallel-UID/    of mode 0700; locked while something is made or removed
-            DIGEST              locked by each process that uses it, and shared: who can have it alone may remove it
-
-    A process of the executable itself waits for that, however the others end.
-    """
-
-    def __init__(self, digest, executable, folder):
-        os.makedirs(folder, exist_ok=True)
-        self.store = os.path.join(folder, f"parallel-{os.getuid()}")
-        self.path = os.path.join(self.store, digest)
-        self.lock = None
-        while self.lock is None:
-            store = self.open_store()
-            try:
-                fcntl.flock(store, fcntl.LOCK_EX)
-                is_new = not os.path.exists(self.path)
-                if is_new:
-                    self.make_room()
-                    self.write(digest, executable)
-                self.use()
-                if is_new:
-                    # Not before it is used, or it would be removed at once.
-                    tidy = dict(env=environment("tidy"), stdin=subprocess.DEVNULL)
-                    busy_retried(lambda: subprocess.run([self.path], **tidy))
-            except FileNotFoundError:
-                # Whoever was last has removed it meanwhile, with the folder.
-                pass
-            finally:
-                os.close(store)
-
-    def use(self):
-        lock = os.open(self.path, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        if os.fstat(lock).st_nlink:
-            self.lock = lock
-        else:
-            os.close(lock)
-
-    def open_store(self):
-        try:
-            os.mkdir(self.store, 0o700)
-        except FileExistsError:
-            pass
-        store = os.open(self.store, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        status = os.fstat(store)
-        if status.st_uid != os.getuid() or status.st_mode & 0o077:
-            os.close(store)
-            raise OSError(f"{self.store} belongs to somebody else, or others may write to it: remove it")
-        return store
-
-    def make_room(self):
-        """Removes what was left by those who could not."""
-        for name in os.listdir(self.store):
-            remove_unused(os.path.join(self.store, name))
-
-    def write(self, digest, executable):
-        new = self.path + ".new"
-        if callable(executable):
-            executable = executable()
-        try:
-            if isinstance(executable, str):
-                if not os.path.exists(executable):
-                    raise OSError(f"the program's executable is not at {executable}, where it was shipped to")
-                shutil.copyfile(executable, new)
-            else:
-                with open(new, "wb") as file:
-                    file.write(executable)
-            with open(new, "rb") as file:
-                found = hashlib.sha256(file.read()).hexdigest()
-            if found != digest:
-                raise OSError(f"the executable arrived damaged at {new}: {found} instead of {digest}")
-            os.chmod(new, 0o700)
-            probe(new)
-            os.rename(new, self.path)
-        except BaseException:
-            remove_unused(new)
-            raise
-
-    def leave(self):
-        os.close(self.lock)
-
-
-def remove_unused(path):
-    """Removes a copy that nobody uses."""
-    try:
-        file = os.open(path, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(path)
-    except OSError:
-        pass
-    finally:
-        os.close(file)
-
-
-def probe(path):
-    """Finds out whether the executable can be a slot on this node."""
-    folder = os.path.dirname(path)
-    system = f"{os.uname().sysname} on {os.uname().machine}"
-    try:
-        command = dict(args=[path], env=environment("probe"), stdin=subprocess.DEVNULL, timeout=PROBE)
-        probe = busy_retried(lambda: subprocess.run(capture_output=True, **command))
-    except subprocess.TimeoutExpired:
-        raise OSError(f"the program's executable did not start as a slot within {PROBE:.0f} s") from None
-    except PermissionError as error:
-        if os.statvfs(folder).f_flag & os.ST_NOEXEC:
-            raise OSError(
-                f"nothing can be executed in {folder}: its file system is mounted with noexec. Give the "
-                f"cluster's workers another folder, as with `dask worker --local-directory` or `TMPDIR`"
-            ) from None
-        raise OSError(f"the program's executable cannot be started: {error}") from None
-    except OSError as error:
-        raise OSError(
-            f"the program's executable cannot be started on this node, which is {system}: {error.strerror}. "
-            f"Build the program for the target that all nodes can run, as x86_64-unknown-linux-musl"
-        ) from None
-    if probe.stdout.strip() != f"parallel {VERSION}".encode():
-        said = probe.stderr.decode(errors="replace").strip()[-2000:]
-        raise OSError(
-            f"the program's executable cannot be a slot on this node, which is {system}: it ended with "
-            f"{how(probe.returncode)}{': ' if said else ''}{said}"
-        )
 
 
 class Slot:
@@ -244,13 +139,35 @@ class Slot:
         )
         self.process = busy_retried(start)
         self.writing = threading.Lock()
+        self.arrays = {}
 
     def send(self, kind, batch, payload=b""):
         with self.writing:
-            self.process.stdin.write(struct.pack("<QQ", kind | len(payload) << 8, batch) + payload)
+            self.write(kind, batch, payload)
             self.process.stdin.flush()
 
-    def run(self, batch, payload):
+    def write(self, kind, word, payload):
+        self.process.stdin.write(struct.pack("<QQ", kind | len(payload) << 8, word) + payload)
+
+    def give(self, arrays):
+        """Tells it where these are, unless it knows."""
+        with self.writing:
+            for name, array in arrays.items():
+                if self.arrays.get(name) is not array:
+                    self.arrays[name] = array
+                    self.write(GIVE, 0, array.place(name))
+
+    def forget(self, name):
+        with self.writing:
+            if self.arrays.pop(name, None):
+                try:
+                    self.write(FORGET, 0, bytes.fromhex(name))
+                    self.process.stdin.flush()
+                except (OSError, ValueError):
+                    pass
+
+    def run(self, batch, payload, arrays):
+        self.give(arrays)
         self.send(SUBMIT, batch, payload)
         header = self.process.stdout.read(16)
         first, word = struct.unpack("<QQ", header) if len(header) == 16 else (0, 0)
@@ -306,21 +223,29 @@ def session_of(name, make=True):
         return session
 
 
-def run(session, digest, executable, folder, slots, batch, payload):
-    """What a slot here makes of a batch; nothing if it was cancelled before it began."""
+def run(session, digest, executable, folder, slots, batch, payload, arrays=(), fetch=None, may=None):
+    """What a slot here makes of a batch; nothing if it was cancelled before it began, and true if it may not run.
+
+    It refers to arrays, each a name, and what `fetch` finds it by.
+    """
     host = socket.gethostname()
     session = session_of(session)
     session.touch()
     try:
         session.prepare(digest, executable, folder)
+        arrays = session.receive(arrays, fetch) if arrays else {}
+        if may and not may():
+            return True
         slot = session.acquire(batch, slots)
     except OSError as error:
         raise OSError(f"{error} (on {host})") from None
+    except LookupError as error:
+        raise LookupError(f"{error} (on {host})") from None
     if not slot:
         return b""
     answer = None
     try:
-        answer = slot.run(batch, payload)
+        answer = slot.run(batch, payload, arrays)
         return answer
     except (OSError, EOFError, ValueError):
         raise ChildProcessError(f"the process that ran it on {host} ended with {slot.end()}") from None

@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Signal, kill_current_process_group};
 
+use super::arrays::Arrays;
 use super::assigned::Assigned;
 use super::batch::{self, Report, Terms};
 use super::copy;
@@ -39,11 +40,17 @@ pub(in crate::backend) const MARK: &str = "PARALLEL_SLOT";
 /// Asks only whether this executable can be a slot here.
 const PROBE: &str = "probe";
 
-/// A batch that was received.
-struct Received {
-    id: u64,
-    bytes: Vec<u8>,
-    cancel: CancelToken,
+/// What was received.
+enum Received {
+    Batch {
+        id: u64,
+        bytes: Vec<u8>,
+        cancel: CancelToken,
+    },
+    /// An array that batches after this refer to, as a frame has it.
+    Array(Vec<u8>),
+    /// An array that no batch will refer to any more.
+    Forget(Vec<u8>),
 }
 
 /// The batch that was received last: there is one at a time.
@@ -91,6 +98,7 @@ fn serve(mark: &str) -> io::Result<()> {
         number,
         slots,
         warm: None,
+        arrays: Arrays::default(),
     };
     here.answer_all(&received, &mut output)
 }
@@ -114,7 +122,7 @@ fn read(mut input: File, latest: &Latest, batches: &Sender<Received>) {
             Kind::Submit => {
                 let cancel = CancelToken::new();
                 *latest.lock() = Some((frame.word, cancel.clone()));
-                let received = Received {
+                let received = Received::Batch {
                     id: frame.word,
                     bytes: frame.payload,
                     cancel,
@@ -131,6 +139,8 @@ fn read(mut input: File, latest: &Latest, batches: &Sender<Received>) {
                     token.cancel();
                 }
             }
+            Kind::Give => drop(batches.send(Received::Array(frame.payload))),
+            Kind::Forget => drop(batches.send(Received::Forget(frame.payload))),
             _ => break,
         }
     }
@@ -146,11 +156,23 @@ struct Slot {
     slots: usize,
     /// Worker processes, and what they were set up with.
     warm: Option<(Setup, Processes)>,
+    arrays: Arrays,
 }
 
 impl Slot {
     fn answer_all(mut self, received: &Receiver<Received>, output: &mut File) -> io::Result<()> {
-        for Received { id, bytes, cancel } in received {
+        for received in received {
+            let (id, bytes, cancel) = match received {
+                Received::Batch { id, bytes, cancel } => (id, bytes, cancel),
+                Received::Array(place) => {
+                    self.arrays.take_in(&place);
+                    continue;
+                }
+                Received::Forget(id) => {
+                    self.arrays.forget(&id);
+                    continue;
+                }
+            };
             let answer = self.run(bytes, cancel).unwrap_or_else(|error| {
                 batch::begin(&Report {
                     host: current::host().to_owned(),
@@ -168,7 +190,7 @@ impl Slot {
         let (terms, mut inbox) = batch::open::<Terms>(&bytes)
             .map_err(|_| "the batch makes no sense: is it another build's?")?;
         drop(bytes);
-        let assigned = Assigned::new(&terms, &mut inbox, self.number)?;
+        let assigned = Assigned::new(&terms, &mut inbox, self.number, &self.arrays)?;
         drop(inbox);
         // Slots of a node share its CPUs, as far as the call uses them.
         let jobs = usize::try_from(terms.jobs).unwrap_or(usize::MAX);

@@ -149,8 +149,8 @@ pub(super) struct Worker {
     all_failed: bool,
     image: &'static Image,
     shelf: Arc<Shelf>,
-    /// In which arguments are decoded and results encoded. There is none on a cluster, where arrays go as bytes.
-    session: Option<Entered>,
+    /// In which arguments are decoded and results encoded.
+    session: Entered,
     inbox: Inbox,
     /// What came for the next task, and then what came of it, beside a frame.
     pub(super) parcel: Option<Parcel>,
@@ -202,7 +202,7 @@ impl Worker {
             generation,
             all_failed: false,
             image: Image::of_this_process(),
-            session: Some(attachments::enter(Some(Arc::clone(&shelf) as _))),
+            session: attachments::enter(Some(Arc::clone(&shelf) as _)),
             shelf,
             inbox: Inbox::default(),
             parcel: None,
@@ -246,9 +246,8 @@ impl Worker {
         let inherited = wire::decode(self.inbox.payload());
         let inherited: Inherited = inherited.map_err(|_| End::Lost)?;
         context::enter_worker(&inherited);
-        if inherited.worker().is_some() {
-            self.session = None;
-        }
+        // A slot's worker: its program is on another machine.
+        self.session.goes_far(inherited.worker().is_some());
         let known_as = inherited.worker().unwrap_or(self.terms.worker);
         self.here.know_worker_as(known_as);
         Ok(())
@@ -321,7 +320,7 @@ impl Worker {
             self.batch_start = None;
             self.end_batch();
         }
-        let objects = self.session.as_ref().map_or(Vec::new(), Entered::take);
+        let objects = self.session.take();
         if kind == Kind::Done && !objects.is_empty() {
             kind = Kind::DoneWith;
             // The parent may have to take in others first.
