@@ -115,7 +115,7 @@ class RayFirst(DaskFirst):
     program = f"""
 import ray
 ray.init({ADDRESS!r}, log_to_driver=False, logging_level="error", _node_ip_address="127.0.0.2")
-print(ray.get(ray.remote(int).remote(1)))
+print(ray.get(ray.remote(lambda: 1).remote()))
 """
 
 

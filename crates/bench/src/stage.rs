@@ -37,11 +37,7 @@ struct Ready {
 impl Ready {
     fn round(&self) -> f64 {
         let figure = self.asked.ask(&format!("round {}", self.words));
-        // The others go on. No figure is no ratio, and no aim is reached.
-        figure.unwrap_or_else(|why| {
-            eprintln!("{}: {why}", self.words);
-            f64::NAN
-        })
+        figure.unwrap_or_else(|why| panic!("{}: {why}", self.words))
     }
 }
 
