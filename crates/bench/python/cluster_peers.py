@@ -1,6 +1,7 @@
 """The Python peers on clusters, as `peers.py` has those on one machine. Where the cluster is says `CLUSTER`."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ import time
 from timing import each
 
 ADDRESS = os.environ["CLUSTER"]
+PATIENCE = 30
 SLOTS = int(os.environ["SLOTS"])
 
 
@@ -113,14 +115,18 @@ class RayFirst(DaskFirst):
     program = f"""
 import ray
 ray.init({ADDRESS!r}, log_to_driver=False, logging_level="error", _node_ip_address="127.0.0.2")
-print(ray.get(ray.remote(int).remote(1)))
+print(ray.get(ray.remote(lambda: 1).remote()))
 """
 
 
 def main():
+    # Some of them wait for ever for a cluster that does not answer; then this process ends.
+    signal.alarm(PATIENCE)
     peer = globals()[sys.argv[1]](*map(float, sys.argv[2:]))
+    signal.alarm(0)
     print("ready", flush=True)
     for _ in sys.stdin:
+        signal.alarm(PATIENCE)
         print(peer.round(), flush=True)
     # Whatever threads the engine's client has left.
     sys.stdout.flush()

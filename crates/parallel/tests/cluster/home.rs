@@ -85,7 +85,8 @@ impl Caller {
     }
 }
 
-fn parent(pid: i32) -> i32 {
+/// The process that started this one.
+pub fn parent(pid: i32) -> i32 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let (_, after_name) = stat.rsplit_once(") ").unwrap();
     after_name.split(' ').nth(1).unwrap().parse().unwrap()

@@ -108,6 +108,8 @@ class Arrays:
                 # Not if it was let go just now.
                 if self.here.get(name) is array:
                     heard(name, array, key.fileobj)
+                # Or its memory would stay until something else is heard.
+                del key, heard, name, array
 
     def answer(self, name, array, door):
         guest, _ = door.accept()

@@ -211,11 +211,11 @@ class Engine:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as Affinity
 
         # For some process of the node, which finds the others.
-        task = self.ray.remote(self.drop_function).options(
-            max_retries=0, num_cpus=0, name="parallel-drop", runtime_env=None)
+        task = self.ray.remote(self.drop_function)
+        how = dict(max_retries=0, num_cpus=0, name="parallel-drop", runtime_env=None)
         nodes = [node["NodeID"] for node in self.ray.nodes() if node["Alive"]]
         refs = [
-            task.options(scheduling_strategy=Affinity(node, soft=False)).remote(self.session, names)
+            task.options(scheduling_strategy=Affinity(node, soft=False), **how).remote(self.session, names)
             for node in nodes
         ]
         self.ray.wait(refs, num_returns=len(refs), timeout=PATIENCE)
