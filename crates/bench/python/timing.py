@@ -1,5 +1,6 @@
 """What all peers in Python measure with."""
 
+import os
 import time
 
 
@@ -10,3 +11,10 @@ def each(n, call):
     took = time.perf_counter() - start
     del result
     return took / n
+
+
+def answers():
+    """Where figures go. What else is printed, as Ray does, goes to standard error from now on."""
+    figures = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return figures

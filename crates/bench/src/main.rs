@@ -44,6 +44,9 @@ struct Cli {
     /// Leaves Python's peers out.
     #[arg(long)]
     no_python: bool,
+    /// Leaves clusters out, and the making of their environment.
+    #[arg(long)]
+    no_clusters: bool,
     /// Measures nothing, and writes the page and the plots anew from docs/benchmarks.json.
     #[arg(long)]
     redraw: bool,
@@ -111,6 +114,7 @@ fn measure(cli: &Cli) -> Result<Report, Box<dyn Error>> {
         .is_some_and(|only| only.starts_with("cluster"));
     let no_clusters = match cli.no_python {
         true => Some("left out (`--no-python`)"),
+        false if cli.no_clusters => Some("left out (`--no-clusters`)"),
         false if cli.quick && !named => {
             Some("left out of a quick run; `--only cluster` measures it")
         }

@@ -1,6 +1,7 @@
 //! Runs a case: all its peers in turn, round after round. What slows the machine down for a while so slows
 //! down all of them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::case::{Case, Context, Kind, Pace, Round};
@@ -76,12 +77,20 @@ pub(crate) fn run(case: Case, context: &Context, budget: Budget) -> Figures {
                     rounds: Vec::new(),
                 },
                 round,
+                ended: false,
             }),
             Err(why) => missing.push(format!("{}: {why}", peer.name)),
         }
     }
     play(&mut peers, budget.at(case.pace));
-    let peers = peers.into_iter().map(|peer| peer.figures).collect();
+    for peer in &peers {
+        if peer.ended {
+            let name = &peer.figures.name;
+            missing.push(format!("{name}: it ended in the midst of a round"));
+        }
+    }
+    let peers = peers.into_iter().filter(|peer| !peer.ended);
+    let peers = peers.map(|peer| peer.figures).collect();
     let mut figures = Figures {
         name: case.name,
         title: case.title,
@@ -103,6 +112,8 @@ pub(crate) fn run(case: Case, context: &Context, budget: Budget) -> Figures {
 struct Contestant {
     figures: PeerFigures,
     round: Round,
+    /// Whether it has none any more.
+    ended: bool,
 }
 
 impl Contestant {
@@ -128,9 +139,14 @@ fn play(peers: &mut [Contestant], budget: Budget) {
         }
         for place in order(peers, number) {
             let peer = &mut peers[place];
-            let figure = (peer.round)();
-            if number >= budget.warm_up {
-                peer.figures.rounds.push(figure);
+            if peer.ended {
+                continue;
+            }
+            // One that cannot go on, and has said why, shall not end the others.
+            match catch_unwind(AssertUnwindSafe(&mut peer.round)) {
+                Ok(figure) if number >= budget.warm_up => peer.figures.rounds.push(figure),
+                Ok(_) => {}
+                Err(_) => peer.ended = true,
             }
         }
     }
