@@ -12,7 +12,6 @@ const REQUIREMENTS: &str = "crates/cluster-harness/requirements.txt";
 /// Brings the Python packages where they are not there yet, and runs the tests on clusters.
 pub(crate) fn test_cluster() -> Result<Vec<Step>, String> {
     let mut steps = prepare()?;
-    // As `cargo xtask test` builds them.
     let test = format!("--test cluster --workspace --features {FEATURES}");
     steps.push(tests("tests on clusters", &test)?);
     steps.push(explicit_init()?);
