@@ -1,5 +1,6 @@
 //! What the tests share.
 
+use std::io::{Write, stderr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -11,7 +12,8 @@ pub fn with_deadline<R>(test: impl FnOnce() -> R) -> R {
     let name = std::thread::current().name().unwrap_or("a test").to_owned();
     let watchdog = std::thread::spawn(move || {
         if waiting.recv_timeout(Duration::from_secs(120)) == Err(RecvTimeoutError::Timeout) {
-            eprintln!("{name} hangs");
+            // Not by `eprintln`, whose text the test harness keeps until the test ends.
+            let _ = writeln!(stderr(), "{name} hangs");
             std::process::abort();
         }
     });
