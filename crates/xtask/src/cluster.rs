@@ -12,14 +12,12 @@ const REQUIREMENTS: &str = "crates/cluster-harness/requirements.txt";
 /// Brings the Python packages where they are not there yet, and runs the tests on clusters.
 pub(crate) fn test_cluster() -> Result<Vec<Step>, String> {
     let mut steps = prepare()?;
-    let test = format!("--test cluster --workspace --features {FEATURES}");
-    steps.push(tests("tests on clusters", &test)?);
+    steps.push(tests()?);
     steps.push(explicit_init()?);
     Ok(steps)
 }
 
-/// A step of `cargo test`, which can run tests on clusters too.
-pub(crate) fn tests(name: &str, arguments: &str) -> Result<Step, String> {
+fn tests() -> Result<Step, String> {
     // Clusters run what they are told by whoever can connect, and Ray listens on every interface.
     let runner = root().join("crates/cluster-harness/src/runner.py");
     let runner = format!(
@@ -27,15 +25,15 @@ pub(crate) fn tests(name: &str, arguments: &str) -> Result<Step, String> {
         ["python3", &runner.to_string_lossy()]
     );
     let python = environment()?.join("bin/python");
-    Ok(Step::cargo(name, "--config")
-        .arguments(&[&runner, "test"])
-        .arguments(&arguments.split(' ').collect::<Vec<_>>())
+    Ok(Step::cargo("tests on clusters", "--config")
+        .arguments(&[&runner, "test", "--workspace", "--test", "cluster"])
+        .arguments(&["--features", FEATURES])
         .must_run_tests()
         .env("PARALLEL_PYTHON", python.display().to_string()))
 }
 
 /// Programs that say themselves when they are slots and workers.
-pub(crate) fn explicit_init() -> Result<Step, String> {
+fn explicit_init() -> Result<Step, String> {
     let python = environment()?.join("bin/python");
     let test = "test -p parallel --features explicit-init,cluster-tests --test explicit_init";
     Ok(Step::cargo("tests, explicit-init", test)
@@ -47,7 +45,7 @@ fn environment() -> Result<PathBuf, String> {
 }
 
 /// What makes the environment, if it is not there as the requirements want it.
-pub(crate) fn prepare() -> Result<Vec<Step>, String> {
+fn prepare() -> Result<Vec<Step>, String> {
     let environment = environment()?;
     let requirements = root().join(REQUIREMENTS);
     let wanted = fs::read(&requirements)

@@ -26,6 +26,8 @@ ORDER = f"getattr({STUB}, order)(session, *arguments)"
 CLEAN = f"""(ORDER, [__import__('os').path.exists(path) and __import__('os').remove(path) for path in [
     __import__('os').path.join(worker.local_directory, filename)
     for worker in __import__('distributed.worker').worker._global_workers]], None)[2]""".replace("ORDER", ORDER)
+# So often a worker is asked to keep an array.
+TRIES = 3
 
 
 class Engine:
@@ -128,6 +130,7 @@ class Engine:
         await self.client.register_plugin(plugin, name=self.plugin)
 
     async def store(self, name, content):
+        tries = TRIES
         while True:
             try:
                 [self.arrays[name]] = await self.client.scatter([content], hash=False)
@@ -135,6 +138,11 @@ class Engine:
             except asyncio.TimeoutError:
                 # There is no worker now, for which batches wait as well.
                 pass
+            except OSError:
+                # The worker that was to have it may have been killed in the midst of that: another one can.
+                tries -= 1
+                if not tries:
+                    raise
 
     async def drop(self, names):
         for name in names:
