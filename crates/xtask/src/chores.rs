@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::cluster;
 use crate::step::{Step, root};
 
 /// Those that only add something.
@@ -11,7 +12,8 @@ pub(crate) const FEATURES: &str = "parallel/stream,parallel/ndarray,parallel/clu
 /// Everything that must hold before a change is accepted, the quick steps first.
 pub(crate) fn test() -> Result<Vec<Step>, String> {
     let target = target_dir()?;
-    let mut steps = vec![
+    let mut steps = cluster::prepare()?;
+    steps.extend([
         Step::cargo("format", "fmt --all --check"),
         // The steps with `explicit-init` do without the other features.
         Step::cargo(
@@ -28,14 +30,9 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
             "clippy, no default features",
             "clippy -p parallel --lib --no-default-features -- -D warnings",
         ),
-        Step::cargo(
-            "tests",
-            "test --workspace --features parallel/stream,parallel/ndarray",
-        ),
-        Step::cargo(
-            "tests, explicit-init",
-            "test -p parallel --features explicit-init --test explicit_init",
-        ),
+        // Those on clusters among them: as a step of their own they would have the library built again.
+        cluster::tests("tests", &format!("--workspace --features {FEATURES}"))?,
+        cluster::explicit_init()?,
         // Another configuration of every crate: beside the rest, it would have all of it built again.
         Step::cargo("model checks", "test -p parallel --lib --release loom")
             .must_run_tests()
@@ -53,7 +50,7 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
             "release build",
             "build --workspace --bins --examples --release --features parallel/stream,parallel/ndarray",
         ),
-    ];
+    ]);
     let built = target.join("release");
     for example in programs_in("examples")? {
         let program = built.join("examples").join(&example);

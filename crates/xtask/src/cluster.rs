@@ -12,12 +12,15 @@ const REQUIREMENTS: &str = "crates/cluster-harness/requirements.txt";
 /// Brings the Python packages where they are not there yet, and runs the tests on clusters.
 pub(crate) fn test_cluster() -> Result<Vec<Step>, String> {
     let mut steps = prepare()?;
-    steps.push(tests()?);
+    // As `cargo xtask test` builds them.
+    let test = format!("--test cluster --workspace --features {FEATURES}");
+    steps.push(tests("tests on clusters", &test)?);
     steps.push(explicit_init()?);
     Ok(steps)
 }
 
-fn tests() -> Result<Step, String> {
+/// A step of `cargo test`, which can run tests on clusters too.
+pub(crate) fn tests(name: &str, arguments: &str) -> Result<Step, String> {
     // Clusters run what they are told by whoever can connect, and Ray listens on every interface.
     let runner = root().join("crates/cluster-harness/src/runner.py");
     let runner = format!(
@@ -25,15 +28,15 @@ fn tests() -> Result<Step, String> {
         ["python3", &runner.to_string_lossy()]
     );
     let python = environment()?.join("bin/python");
-    Ok(Step::cargo("tests on clusters", "--config")
-        .arguments(&[&runner, "test", "--workspace", "--test", "cluster"])
-        .arguments(&["--features", FEATURES])
+    Ok(Step::cargo(name, "--config")
+        .arguments(&[&runner, "test"])
+        .arguments(&arguments.split(' ').collect::<Vec<_>>())
         .must_run_tests()
         .env("PARALLEL_PYTHON", python.display().to_string()))
 }
 
 /// Programs that say themselves when they are slots and workers.
-fn explicit_init() -> Result<Step, String> {
+pub(crate) fn explicit_init() -> Result<Step, String> {
     let python = environment()?.join("bin/python");
     let test = "test -p parallel --features explicit-init,cluster-tests --test explicit_init";
     Ok(Step::cargo("tests, explicit-init", test)
@@ -45,7 +48,7 @@ fn environment() -> Result<PathBuf, String> {
 }
 
 /// What makes the environment, if it is not there as the requirements want it.
-fn prepare() -> Result<Vec<Step>, String> {
+pub(crate) fn prepare() -> Result<Vec<Step>, String> {
     let environment = environment()?;
     let requirements = root().join(REQUIREMENTS);
     let wanted = fs::read(&requirements)

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::thread;
 
 use parallel::{Parallel, Shared, delayed};
 
@@ -40,8 +39,8 @@ fn memory(array: &Shared<[u8]>) -> String {
 /// Where a task has this array: in which memory, and all processes that may have it because of that.
 fn place(array: &Shared<[u8]>) -> (String, [i32; 3]) {
     let worker = i32::try_from(std::process::id()).unwrap();
-    let slot = parent(worker);
-    (memory(array), [worker, slot, parent(slot)])
+    let slot = parent(worker).unwrap();
+    (memory(array), [worker, slot, parent(slot).unwrap()])
 }
 
 /// Whether a process has this memory mapped, or open.
@@ -116,16 +115,17 @@ fn who_has_it_may_be_killed() {
     fn call_with((home, index, array): (PathBuf, u64, Shared<[u8]>)) -> (u64, usize) {
         (call_home((home, index)), array.len())
     }
+    let _alone = super::losses::alone();
     let parallel = Parallel::new(2).backend(here()).batch_size(1);
     for other in [false, true] {
         let home = Home::new();
         let array = array();
-        let lengths = with_deadline(|| {
-            thread::scope(|scope| {
-                let path = home.path();
-                let tasks =
-                    (0..6).map(move |i| delayed(call_with, (path.clone(), i, array.clone())));
-                let call = scope.spawn(|| parallel.run(tasks.collect::<Vec<_>>()));
+        let path = home.path();
+        let tasks = (0..6).map(move |i| delayed(call_with, (path.clone(), i, array.clone())));
+        let tasks: Vec<_> = tasks.collect();
+        let lengths = home.during(
+            || parallel.run(tasks),
+            |home| {
                 // Dask keeps the array with one of them.
                 let (mut lost, mut kept) = (home.next(), home.next());
                 if other {
@@ -134,16 +134,13 @@ fn who_has_it_may_be_killed() {
                 let lost_engine = lost.engine;
                 kill(lost_engine);
                 lost.wait_until_gone();
-                let is_kept = kept.engine != lost_engine;
-                if is_kept {
-                    kept.answer();
-                } else {
+                if kept.engine == lost_engine {
                     kept.wait_until_gone();
+                } else {
+                    kept.answer();
                 }
-                (0..6 - usize::from(is_kept)).for_each(|_| home.next().answer());
-                call.join().unwrap()
-            })
-        });
+            },
+        );
         let all: Vec<_> = (0..6).map(|i| (i, BYTES)).collect();
         assert_eq!(lengths.unwrap(), all);
     }

@@ -2,15 +2,22 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+
+use crate::tools::with_deadline;
 
 /// Where tasks call.
 pub struct Home {
     listener: UnixListener,
     folder: tempfile::TempDir,
+    /// No task will call any more.
+    through: AtomicBool,
 }
 
 /// A task that waits for an answer, and where it runs.
@@ -39,7 +46,11 @@ impl Home {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("home")).unwrap();
-        Self { listener, folder }
+        Self {
+            listener,
+            folder,
+            through: AtomicBool::new(false),
+        }
     }
 
     /// For a task to call.
@@ -47,26 +58,72 @@ impl Home {
         self.folder.path().join("home")
     }
 
+    /// Makes a call whose tasks call home, while `meanwhile` sees to the first of them. All others are answered
+    /// until the call is through: also those that run again, since another test has killed who ran them.
+    pub fn during<R: Send>(
+        &self,
+        call: impl FnOnce() -> R + Send,
+        meanwhile: impl FnOnce(&Self),
+    ) -> R {
+        let path = self.path();
+        let call = move || {
+            let result = catch_unwind(AssertUnwindSafe(call));
+            writeln!(UnixStream::connect(path).unwrap(), "{THROUGH}").unwrap();
+            result.unwrap_or_else(|panic| resume_unwind(panic))
+        };
+        with_deadline(|| {
+            thread::scope(|scope| {
+                let call = scope.spawn(call);
+                let seen = catch_unwind(AssertUnwindSafe(|| meanwhile(self)));
+                while let Some(caller) = self.caller() {
+                    caller.answer();
+                }
+                seen.unwrap_or_else(|panic| resume_unwind(panic));
+                call.join().unwrap()
+            })
+        })
+    }
+
     /// Waits for a task that calls.
     pub fn next(&self) -> Caller {
-        let (stream, _) = self.listener.accept().unwrap();
-        let mut line = String::new();
-        BufReader::new(&stream).read_line(&mut line).unwrap();
+        self.caller().expect("the call has tasks yet")
+    }
+
+    /// The same, or nobody if the call is through.
+    fn caller(&self) -> Option<Caller> {
+        while !self.through.load(Ordering::Relaxed) {
+            let (stream, _) = self.listener.accept().unwrap();
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).unwrap();
+            if line.trim() == THROUGH {
+                self.through.store(true, Ordering::Relaxed);
+            } else if let Some(caller) = Caller::of(stream, &line) {
+                return Some(caller);
+            }
+        }
+        None
+    }
+}
+
+/// What is said here when the call is through.
+const THROUGH: &str = "through";
+
+impl Caller {
+    /// Nobody if it was killed meanwhile.
+    fn of(stream: UnixStream, line: &str) -> Option<Self> {
         let mut words = line.split_whitespace().map(|word| word.parse().unwrap());
-        let (index, pid): (u64, u64) = (words.next().unwrap(), words.next().unwrap());
+        let (index, pid): (u64, u64) = (words.next()?, words.next()?);
         let worker = i32::try_from(pid).unwrap();
-        let slot = parent(worker);
-        Caller {
+        let slot = parent(worker)?;
+        Some(Self {
             stream,
             index,
             worker,
             slot,
-            engine: parent(slot),
-        }
+            engine: parent(slot)?,
+        })
     }
-}
 
-impl Caller {
     /// Has the task return its own index.
     pub fn answer(mut self) {
         self.reply();
@@ -74,8 +131,9 @@ impl Caller {
 
     /// The same, for one who waits for its end.
     pub fn reply(&mut self) {
-        write!(self.stream, "{}", self.index).unwrap();
-        self.stream.shutdown(std::net::Shutdown::Both).unwrap();
+        // Who was killed meanwhile needs none.
+        let _ = write!(self.stream, "{}", self.index);
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }
 
     /// Waits until neither the worker process nor its slot is there.
@@ -85,11 +143,11 @@ impl Caller {
     }
 }
 
-/// The process that started this one.
-pub fn parent(pid: i32) -> i32 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let (_, after_name) = stat.rsplit_once(") ").unwrap();
-    after_name.split(' ').nth(1).unwrap().parse().unwrap()
+/// The process that started this one, if it is there.
+pub fn parent(pid: i32) -> Option<i32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, after_name) = stat.rsplit_once(") ")?;
+    after_name.split(' ').nth(1)?.parse().ok()
 }
 
 /// Waits for the end of a process that need not be a child.

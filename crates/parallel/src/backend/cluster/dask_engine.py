@@ -26,7 +26,7 @@ ORDER = f"getattr({STUB}, order)(session, *arguments)"
 CLEAN = f"""(ORDER, [__import__('os').path.exists(path) and __import__('os').remove(path) for path in [
     __import__('os').path.join(worker.local_directory, filename)
     for worker in __import__('distributed.worker').worker._global_workers]], None)[2]""".replace("ORDER", ORDER)
-# So often a worker is asked to keep an array.
+# So often something is sent to workers.
 TRIES = 3
 
 
@@ -127,19 +127,21 @@ class Engine:
         # By reference: the class is Dask's own.
         plugin = self.distributed.diagnostics.plugin.UploadFile(os.devnull, load=False)
         plugin.filename, plugin.data = self.filename, executable
-        await self.client.register_plugin(plugin, name=self.plugin)
+        await self.sure(lambda: self.client.register_plugin(plugin, name=self.plugin))
 
     async def store(self, name, content):
+        [self.arrays[name]] = await self.sure(lambda: self.client.scatter([content], hash=False))
+
+    async def sure(self, send):
+        """Sends something to workers, of which one may be killed in the midst of that: others can have it."""
         tries = TRIES
         while True:
             try:
-                [self.arrays[name]] = await self.client.scatter([content], hash=False)
-                return
+                return await send()
             except asyncio.TimeoutError:
                 # There is no worker now, for which batches wait as well.
                 pass
             except OSError:
-                # The worker that was to have it may have been killed in the midst of that: another one can.
                 tries -= 1
                 if not tries:
                     raise

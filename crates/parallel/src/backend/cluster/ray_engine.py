@@ -28,21 +28,37 @@ PATIENCE = 20.0
 # A head starts a process for each client, which now and then fails, and says one of these.
 TRIES = 4
 RACES = ("Starting Ray client server failed", "in start_specific_server", "Initialization failure from server")
+# So many workers may read the board at the same time.
+READERS = 100_000
 
 
 def runner(name, text):
     """The function that Ray's workers run. It travels by value, and nothing of this module with it."""
 
     def run(executable, session, digest, batch, payload, arrays):
-        import select
-        import signal
-        import socket
+        import queue
         import sys
         import tempfile
         import threading
         import types
 
         import ray
+
+        def listen():
+            """Hears of all orders, those from before included: a batch may have waited at Ray meanwhile."""
+            answers = queue.SimpleQueue()
+            seen = 0
+            try:
+                board = ray.get_actor(session)
+                while True:
+                    # Not by `ray.get`: while that waits, Ray gives another batch this worker's place.
+                    board.read.remote(seen).future().add_done_callback(answers.put)
+                    seen, orders = answers.get().result()
+                    for order, batches in orders:
+                        getattr(runtime, order)(session, batches)
+            except Exception:
+                # The program is gone.
+                return
 
         runtime = sys.modules.get(name)
         if not runtime:
@@ -54,42 +70,39 @@ def runner(name, text):
             runtime.slots = sum(
                 int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["NodeID"] == here)
             sys.modules[name] = runtime
-
-        def fetch():
-            return ray.get(executable[0])
-
-        outcome = []
-        heard, told = socket.socketpair()
-        heard.setblocking(False)
-        told.setblocking(False)
-
-        def work():
-            try:
-                folder = tempfile.gettempdir()
-                outcome.append(runtime.run(
-                    session, digest, fetch, folder, max(runtime.slots, 1), batch, payload, arrays,
-                    lambda refs: ray.get(refs[0])))
-            except BaseException as error:
-                outcome.append(error)
-            told.send(b"\0")
-
-        # `ray.cancel` tells the main thread by what would be Ctrl-C, which comes through this socket.
-        before = signal.signal(signal.SIGINT, lambda *_: None)
-        descriptor = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
-        try:
-            threading.Thread(target=work, name="parallel-batch", daemon=True).start()
-            while select.select([heard], [], []) and b"\0" not in heard.recv(64):
-                runtime.cancel(session, [batch])
-        finally:
-            signal.set_wakeup_fd(descriptor)
-            signal.signal(signal.SIGINT, before)
-            heard.close()
-            told.close()
-        if isinstance(outcome[0], BaseException):
-            raise outcome[0]
-        return outcome[0]
+            threading.Thread(target=listen, name="parallel-orders", daemon=True).start()
+        return runtime.run(
+            session, digest, lambda: ray.get(executable[0]), tempfile.gettempdir(), max(runtime.slots, 1), batch,
+            payload, arrays, lambda refs: ray.get(refs[0]))
 
     return run
+
+
+def board():
+    """Where all workers read what shall happen to batches. It is for what `ray.cancel` is for, by which the head's
+    process for this client may end, and all that runs for it, when a task is just through
+    (https://github.com/ray-project/ray/pull/54798 has the race; 2.60 still has it where a task succeeds)."""
+
+    class Board:
+        def __init__(self):
+            import asyncio
+
+            self.orders = []
+            self.news = asyncio.Condition()
+
+        async def write(self, order, batches):
+            async with self.news:
+                self.orders.append((order, batches))
+                self.news.notify_all()
+
+        async def read(self, seen):
+            # It may have been started anew.
+            seen = min(seen, len(self.orders))
+            async with self.news:
+                await self.news.wait_for(lambda: len(self.orders) > seen)
+                return len(self.orders), self.orders[seen:]
+
+    return Board
 
 
 def dropper(text):
@@ -115,8 +128,7 @@ class Engine:
         self.function = runner(f"parallel_runtime_{self.session}", runtime)
         self.drop_function = dropper(runtime)
         self.arrays = {}
-        self.folder = self.task = self.executable = self.digest = None
-        self.refs = {}
+        self.folder = self.task = self.board = self.executable = self.digest = None
 
     def aside(self, function, *arguments, **named):
         """Calls what may take its time, in a thread."""
@@ -140,6 +152,9 @@ class Engine:
         # None of Ray's own repetitions: the bridge counts them.
         self.task = self.ray.remote(self.function).options(
             max_retries=0, num_cpus=1, name="parallel", runtime_env=None)
+        self.board = self.ray.remote(board()).options(
+            name=self.session, num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=READERS,
+            runtime_env=None)
         return await self.slots(), f"ray {self.ray.__version__}"
 
     async def check_address(self):
@@ -198,6 +213,8 @@ class Engine:
     async def ship(self, executable, digest):
         self.executable = await self.aside(self.ray.put, executable)
         self.digest = digest
+        # Before the first batch, which looks for it.
+        self.board = await self.aside(self.board.remote)
 
     async def store(self, name, content):
         self.arrays[name] = await self.aside(self.ray.put, content)
@@ -224,7 +241,7 @@ class Engine:
         # Ray runs nothing twice by itself, whatever is asked for. In a list it stays a reference: a worker
         # fetches it only if it has it not.
         arrays = [(name, [self.arrays[name]]) for name in arrays]
-        self.refs[batch] = ref = self.task.remote(
+        ref = self.task.remote(
             [self.executable], self.session, self.digest, batch, payload, arrays)
         done = self.loop.create_future()
 
@@ -234,10 +251,7 @@ class Engine:
 
         # Not `wrap_future`: Ray does not expect that somebody cancels its futures.
         ref.future().add_done_callback(tell)
-        try:
-            outcome = await done
-        finally:
-            del self.refs[batch]
+        outcome = await done
         if isinstance(outcome, BaseException):
             raise self.meant_by(outcome)
         if not outcome:
@@ -248,8 +262,6 @@ class Engine:
         known = self.ray.exceptions
         if isinstance(error, known.RayTaskError):
             return error.cause if isinstance(error.cause, Exception) else Lost(str(error.cause))
-        if isinstance(error, known.TaskCancelledError):
-            return asyncio.CancelledError()
         if isinstance(error, known.RayError):
             asyncio.ensure_future(self.recount())
             first = str(error).strip().partition("\n")[0]
@@ -260,16 +272,12 @@ class Engine:
         return error
 
     async def cancel(self, batches):
-        await self.end(batches, force=False)
-        # Those that wait are told at once that they were cancelled, and those that run end soon.
+        await self.aside(self.board.write.remote, "cancel", batches)
+        # Whoever begins with one that waits yet is told of it, and returns at once.
         return set(batches)
 
     async def kill(self, batches):
-        await self.end(batches, force=True)
-
-    async def end(self, batches, force):
-        refs = [self.refs[batch] for batch in batches if batch in self.refs]
-        await self.aside(lambda: [self.ray.cancel(ref, force=force) for ref in refs])
+        await self.aside(self.board.write.remote, "kill", batches)
 
     async def renew(self):
         try:

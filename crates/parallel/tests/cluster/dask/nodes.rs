@@ -1,6 +1,5 @@
 //! Workers and schedulers that are killed, cut off, or come late, and what the user sees of it.
 
-use std::thread;
 use std::time::Duration;
 
 use cluster_harness::DaskCluster;
@@ -31,7 +30,6 @@ fn a_worker_that_is_cut_off_costs_nothing_and_a_killed_scheduler_all_that_is_pen
         kept.into_iter().for_each(crate::home::Caller::answer);
         // One that came since takes its place.
         cluster.add_worker();
-        (0..3).for_each(|_| home.next().answer());
     });
     good(all, 4);
 
@@ -49,14 +47,15 @@ fn a_worker_that_is_cut_off_costs_nothing_and_a_killed_scheduler_all_that_is_pen
 
 #[test]
 fn a_timeout_ends_the_process_on_the_node() {
+    let _alone = super::losses::alone();
     let home = Home::new();
     let dask = here().timeout(Duration::from_secs(3));
     let parallel = Parallel::new(2).backend(dask).batch_size(2);
-    let outcomes = with_deadline(|| {
-        thread::scope(|scope| {
-            let path = home.path();
-            let tasks = (0..4u64).map(move |i| delayed(call_home, (path.clone(), i)));
-            let call = scope.spawn(|| parallel.outcomes(tasks));
+    let path = home.path();
+    let tasks = (0..4u64).map(move |i| delayed(call_home, (path.clone(), i)));
+    let outcomes = home.during(
+        || parallel.outcomes(tasks),
+        |home| {
             let mut late = None;
             for _ in 0..4 {
                 let caller = home.next();
@@ -68,9 +67,8 @@ fn a_timeout_ends_the_process_on_the_node() {
                 }
             }
             crate::home::gone(late.unwrap().worker);
-            call.join().unwrap()
-        })
-    });
+        },
+    );
     for (i, outcome) in outcomes.unwrap().into_iter().enumerate() {
         match outcome {
             Ok(value) => assert_eq!(value, i as u64),

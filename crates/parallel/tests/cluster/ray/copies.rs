@@ -37,26 +37,24 @@ fn a_node_has_one_copy_of_the_executable_while_it_is_used() {
         for way in 0..2 {
             let ray = Ray::connect(cluster.address()).unwrap();
             let home = Home::new();
-            let slots = std::thread::scope(|scope| {
-                let parallel = Parallel::new(4).backend(ray).batch_size(1);
-                let path = home.path();
-                let call =
-                    scope.spawn(move || parallel.map(call_home, (0..4).map(|i| (path.clone(), i))));
+            let parallel = Parallel::new(4).backend(ray).batch_size(1);
+            let path = home.path();
+            let mut slots = Vec::new();
+            let call = || parallel.map(call_home, (0..4).map(|i| (path.clone(), i)));
+            let results = home.during(call, |home| {
                 let callers: Vec<_> = (0..4).map(|_| home.next()).collect();
                 for node in &nodes {
                     assert_eq!(copies(node).len(), 1, "{:?}", copies(node));
                 }
-                let slots: Vec<_> = callers.iter().map(|it| it.slot).collect();
+                slots.extend(callers.iter().map(|it| it.slot));
                 if way == 1 {
                     callers.iter().for_each(|caller| kill(caller.engine));
-                    drop(callers);
-                    (0..4).for_each(|_| home.next().answer());
                 } else {
                     callers.into_iter().for_each(crate::home::Caller::answer);
                 }
-                call.join().unwrap().unwrap();
-                slots
             });
+            results.unwrap();
+            drop(parallel);
             slots.into_iter().for_each(gone);
             // Who removes it is the last that runs it.
             for process in cluster.processes() {
