@@ -48,7 +48,7 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
         .env("RUSTDOCFLAGS", "-D warnings"),
         Step::cargo(
             "release build",
-            "build --workspace --bins --examples --release --features parallel/stream,parallel/ndarray",
+            "build -p parallel -p restaurant --bins --examples --release --features parallel/stream,parallel/ndarray",
         ),
     ]);
     let built = target.join("release");

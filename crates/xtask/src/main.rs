@@ -10,10 +10,10 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <chore>
 
-  test     everything that must hold before a change is accepted
+  test     everything that must hold before a change is accepted; installs Dask and Ray in
+           target/cluster-venv, which needs Python and a connection to PyPI
   test-cluster
-           the library on real Dask and Ray clusters; installs those in target/cluster-venv, which needs
-           Python and a connection to PyPI. Takes some ten minutes, and is no part of `test` yet
+           of that the library on real Dask and Ray clusters alone
   test-browser
            looks at the pages of reports in Chromium, which it installs where it may: with apt-get, as root or by
            sudo

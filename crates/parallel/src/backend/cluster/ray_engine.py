@@ -30,6 +30,8 @@ TRIES = 4
 RACES = ("Starting Ray client server failed", "in start_specific_server", "Initialization failure from server")
 # So many workers may read the board at the same time.
 READERS = 100_000
+# So many orders it keeps, for workers that come late. Who misses one runs a batch in vain.
+ORDERS = 1000
 
 
 def runner(name, text):
@@ -54,8 +56,8 @@ def runner(name, text):
                     # Not by `ray.get`: while that waits, Ray gives another batch this worker's place.
                     board.read.remote(seen).future().add_done_callback(answers.put)
                     seen, orders = answers.get().result()
-                    for order, batches in orders:
-                        getattr(runtime, order)(session, batches)
+                    for order, what in orders:
+                        getattr(runtime, order)(session, what)
             except Exception:
                 # The program is gone.
                 return
@@ -79,41 +81,45 @@ def runner(name, text):
 
 
 def board():
-    """Where all workers read what shall happen to batches. It is for what `ray.cancel` is for, by which the head's
-    process for this client may end, and all that runs for it, when a task is just through
+    """Where all workers read what shall happen to batches and arrays. It is for what `ray.cancel` is for, by which the
+    head's process for this client may end, and all that runs for it, when a task is just through
     (https://github.com/ray-project/ray/pull/54798 has the race; 2.60 still has it where a task succeeds)."""
+    limit = ORDERS
 
     class Board:
         def __init__(self):
             import asyncio
+            import collections
 
-            self.orders = []
+            self.written = 0
+            self.last = collections.deque(maxlen=limit)
             self.news = asyncio.Condition()
 
-        async def write(self, order, batches):
+        async def write(self, order, what):
             async with self.news:
-                self.orders.append((order, batches))
+                self.written += 1
+                self.last.append((order, what))
                 self.news.notify_all()
 
         async def read(self, seen):
             # It may have been started anew.
-            seen = min(seen, len(self.orders))
+            seen = min(seen, self.written)
             async with self.news:
-                await self.news.wait_for(lambda: len(self.orders) > seen)
-                return len(self.orders), self.orders[seen:]
+                await self.news.wait_for(lambda: self.written > seen)
+                return self.written, list(self.last)[seen - self.written:]
 
     return Board
 
 
-def dropper(text):
-    """The function by which nodes let go of arrays."""
+class NoLog:
+    """In place of what brings the log of Ray's head, to which nobody here listens: it takes 40 s to end when a
+    connection could not be made."""
 
-    def drop(session, names):
-        module = {}
-        exec(compile(text, "runtime.py", "exec"), module)
-        module["drop"](session, names)
+    def __init__(self, *_):
+        pass
 
-    return drop
+    def __getattr__(self, _):
+        return lambda *_: None
 
 
 class Engine:
@@ -126,7 +132,6 @@ class Engine:
         self.loop = asyncio.get_running_loop()
         self.session = uuid.uuid4().hex
         self.function = runner(f"parallel_runtime_{self.session}", runtime)
-        self.drop_function = dropper(runtime)
         self.arrays = {}
         self.folder = self.task = self.board = self.executable = self.digest = None
 
@@ -143,6 +148,9 @@ class Engine:
             self.ray = await self.aside(__import__, "ray")
             if self.address.startswith("ray://"):
                 import grpc  # Part of `ray[client]` only.
+                from ray.util.client import worker
+
+                worker.LogstreamClient = NoLog
         except ImportError as error:
             raise Fatal(
                 f"{sys.executable} has no Ray ({error}): install it with `{sys.executable} -m pip install "
@@ -222,20 +230,7 @@ class Engine:
     async def drop(self, names):
         for name in names:
             del self.arrays[name]
-        await self.aside(self.drop_on_nodes, names)
-
-    def drop_on_nodes(self, names):
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as Affinity
-
-        # For some process of the node, which finds the others.
-        task = self.ray.remote(self.drop_function)
-        how = dict(max_retries=0, num_cpus=0, name="parallel-drop", runtime_env=None)
-        nodes = [node["NodeID"] for node in self.ray.nodes() if node["Alive"]]
-        refs = [
-            task.options(scheduling_strategy=Affinity(node, soft=False), **how).remote(self.session, names)
-            for node in nodes
-        ]
-        self.ray.wait(refs, num_returns=len(refs), timeout=PATIENCE)
+        await self.aside(self.board.write.remote, "drop", names)
 
     async def run(self, batch, payload, arrays, _once, _ended):
         # Ray runs nothing twice by itself, whatever is asked for. In a list it stays a reference: a worker
