@@ -124,6 +124,8 @@ fn start(name: &str, ip: Ipv4Addr, mut arguments: Vec<OsString>, options: &RayOp
     let mut environment = vec![
         // A node that has lost its head waits a minute for it otherwise.
         ("RAY_gcs_rpc_server_reconnect_timeout_s", "5"),
+        // It takes a second, on a machine that does nothing else.
+        ("RAY_raylet_start_wait_time_s", "80"),
         // Or now and then a head fails to start the process that a client needs, in a child that it has forked.
         ("GRPC_ENABLE_FORK_SUPPORT", "0"),
         // Its workers would be nicer than all else that runs on this machine.
