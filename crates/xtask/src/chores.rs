@@ -31,7 +31,13 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
             "clippy -p parallel --lib --no-default-features -- -D warnings",
         ),
         // Those on clusters among them: as a step of their own they would have the library built again.
-        cluster::tests("tests", &format!("--workspace --features {FEATURES}"))?,
+        cluster::tests("tests", &format!("--workspace --all-targets --features {FEATURES}"))?,
+        // Not with those: run by a program that cargo is told, all examples of a crate are one process, and some want
+        // one for themselves.
+        Step::cargo(
+            "tests of the docs",
+            &format!("test --workspace --doc --features {FEATURES}"),
+        ),
         cluster::explicit_init()?,
         // Another configuration of every crate: beside the rest, it would have all of it built again.
         Step::cargo("model checks", "test -p parallel --lib --release loom")

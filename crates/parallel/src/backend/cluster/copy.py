@@ -25,8 +25,7 @@ class Copy:
                 self.use()
                 if is_new:
                     # Not before it is used, or it would be removed at once.
-                    tidy = dict(env=environment("tidy"), stdin=subprocess.DEVNULL)
-                    busy_retried(lambda: subprocess.run([self.path], **tidy))
+                    subprocess.run([self.path], env=environment("tidy"), stdin=subprocess.DEVNULL)
             except FileNotFoundError:
                 # Whoever was last has removed it meanwhile, with the folder.
                 pass
@@ -66,10 +65,10 @@ class Copy:
             if isinstance(executable, str):
                 if not os.path.exists(executable):
                     raise OSError(f"the program's executable is not at {executable}, where it was shipped to")
-                shutil.copyfile(executable, new)
+                with open(executable, "rb") as file:
+                    write(new, stdin=file)
             else:
-                with open(new, "wb") as file:
-                    file.write(executable)
+                write(new, input=executable)
             with open(new, "rb") as file:
                 found = hashlib.sha256(file.read()).hexdigest()
             if found != digest:
@@ -83,6 +82,15 @@ class Copy:
 
     def leave(self):
         os.close(self.lock)
+
+
+def write(path, **content):
+    """Writes a file that will be executed, by a process of its own. What is open for writing here would be so in each
+    child that another thread forks meanwhile, until that executes something, and could not be executed itself."""
+    written = subprocess.run(["sh", "-c", 'cat > "$0"', path], stderr=subprocess.PIPE, **content)
+    if written.returncode:
+        said = written.stderr.decode(errors="replace").strip()
+        raise OSError(f"the executable cannot be written: {said or how(written.returncode)}")
 
 
 def remove_unused(path):
@@ -105,8 +113,8 @@ def probe(path):
     folder = os.path.dirname(path)
     system = f"{os.uname().sysname} on {os.uname().machine}"
     try:
-        command = dict(args=[path], env=environment("probe"), stdin=subprocess.DEVNULL, timeout=PROBE)
-        probe = busy_retried(lambda: subprocess.run(capture_output=True, **command))
+        probe = subprocess.run(
+            [path], env=environment("probe"), stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE)
     except subprocess.TimeoutExpired:
         raise OSError(f"the program's executable did not start as a slot within {PROBE:.0f} s") from None
     except PermissionError as error:

@@ -14,7 +14,6 @@ import fcntl
 import hashlib
 import os
 import selectors
-import shutil
 import signal
 import socket
 import struct
@@ -130,14 +129,13 @@ class Slot:
     """A process of the program's executable."""
 
     def __init__(self, executable, number, slots):
-        start = lambda: subprocess.Popen(
+        self.process = subprocess.Popen(
             [executable],
             env=environment(f"{number}/{slots}"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
-        self.process = busy_retried(start)
         self.writing = threading.Lock()
         self.arrays = {}
 
@@ -201,17 +199,6 @@ def environment(mark):
 
 def how(code):
     return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-def busy_retried(start):
-    """A file that was just written may be open in a child that another thread has just forked, until it executes."""
-    for again in range(50):
-        try:
-            return start()
-        except OSError as error:
-            if error.errno != errno.ETXTBSY or again == 49:
-                raise
-            time.sleep(0.02)
 
 
 def session_of(name, make=True):
