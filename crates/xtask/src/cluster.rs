@@ -13,7 +13,7 @@ const REQUIREMENTS: &str = "crates/cluster-harness/requirements.txt";
 pub(crate) fn test_cluster() -> Result<Vec<Step>, String> {
     let mut steps = prepare()?;
     // As `cargo xtask test` builds them.
-    let test = format!("--test cluster --workspace --features {FEATURES}");
+    let test = format!("--test cluster --test cluster_heads --workspace --features {FEATURES}");
     steps.push(tests("tests on clusters", &test)?);
     steps.push(explicit_init()?);
     Ok(steps)

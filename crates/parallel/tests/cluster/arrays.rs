@@ -46,7 +46,7 @@ fn place(array: &Shared<[u8]>) -> (String, [i32; 3]) {
 /// Whether a process has this memory mapped, or open.
 fn uses(pid: i32, memory: &str) -> bool {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
-    let inode = memory.split_once(' ').unwrap().1.parse().unwrap();
+    let inode: u64 = memory.split_once(' ').unwrap().1.parse().unwrap();
     let open = std::fs::read_dir(format!("/proc/{pid}/fd"));
     let mut open = open.into_iter().flatten().flatten();
     let is_it = |entry: std::fs::DirEntry| {

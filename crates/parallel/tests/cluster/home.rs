@@ -10,6 +10,8 @@ use std::thread;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
+use parallel::{AnyBackend, Error, Outcome, Parallel, delayed};
+
 use crate::tools::with_deadline;
 
 /// Where tasks call.
@@ -159,4 +161,38 @@ pub fn gone(pid: i32) {
 
 pub fn kill(pid: i32) {
     kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+}
+
+/// Has so many tasks call home, each from a batch of its own, while `meanwhile` sees to them.
+pub fn outcomes(
+    cluster: &(impl Clone + Into<AnyBackend>),
+    tasks: u64,
+    meanwhile: impl FnOnce(&Home),
+) -> Result<Vec<Outcome<u64>>, Error> {
+    let home = Home::new();
+    let parallel = Parallel::new(2)
+        .backend(cluster.clone().into())
+        .batch_size(1);
+    let path = home.path();
+    let call = || parallel.outcomes((0..tasks).map(|i| delayed(call_home, (path.clone(), i))));
+    home.during(call, meanwhile)
+}
+
+pub fn good(outcomes: Result<Vec<Outcome<u64>>, Error>, tasks: u64) {
+    let outcomes: Vec<_> = outcomes.unwrap().into_iter().map(Result::unwrap).collect();
+    assert_eq!(outcomes, (0..tasks).collect::<Vec<_>>());
+}
+
+/// All tasks that were pending have failed, and say why.
+pub fn told(all: Result<Vec<Outcome<u64>>, Error>, words: &[&str]) {
+    let all = match all {
+        Ok(outcomes) => outcomes
+            .into_iter()
+            .map(|outcome| outcome.unwrap_err().to_string())
+            .collect(),
+        Err(error) => vec![error.to_string()],
+    };
+    for error in all {
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    }
 }

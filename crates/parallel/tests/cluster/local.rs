@@ -1,8 +1,7 @@
 //! Clusters of this machine, for who wants to try one.
 
 use super::Here;
-use super::losses::{good, outcomes};
-use crate::home::Caller;
+use crate::home::{Caller, good, outcomes};
 use crate::tools::with_deadline;
 
 #[test]

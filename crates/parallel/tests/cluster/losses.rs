@@ -5,34 +5,16 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use parallel::{Error, Failure, Outcome, Parallel, delayed};
+use parallel::{Failure, Parallel};
 
 use super::{Here, address, here};
-use crate::home::{Home, call_home, gone, kill};
+use crate::home::{Home, gone, good, kill, outcomes, told};
 use crate::tools::with_deadline;
-
-/// Has so many tasks call home, each from a batch of its own, while `meanwhile` sees to them.
-pub fn outcomes(
-    cluster: &Here,
-    tasks: u64,
-    meanwhile: impl FnOnce(&Home),
-) -> Result<Vec<Outcome<u64>>, Error> {
-    let home = Home::new();
-    let parallel = Parallel::new(2).backend(cluster.clone()).batch_size(1);
-    let path = home.path();
-    let call = || parallel.outcomes((0..tasks).map(|i| delayed(call_home, (path.clone(), i))));
-    home.during(call, meanwhile)
-}
 
 /// One test at a time kills what the others have their tasks run by.
 pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-pub fn good(outcomes: Result<Vec<Outcome<u64>>, Error>, tasks: u64) {
-    let outcomes: Vec<_> = outcomes.unwrap().into_iter().map(Result::unwrap).collect();
-    assert_eq!(outcomes, (0..tasks).collect::<Vec<_>>());
 }
 
 /// The process of the Python that speaks with the cluster.
@@ -201,18 +183,4 @@ fn leave_nothing(address: &str) {
     processes.into_iter().for_each(gone);
     // That it could not remove itself.
     std::fs::remove_dir_all(home.unwrap().parent().unwrap()).unwrap();
-}
-
-/// All tasks that were pending have failed, and say why.
-pub fn told(all: Result<Vec<Outcome<u64>>, Error>, words: &[&str]) {
-    let all = match all {
-        Ok(outcomes) => outcomes
-            .into_iter()
-            .map(|outcome| outcome.unwrap_err().to_string())
-            .collect(),
-        Err(error) => vec![error.to_string()],
-    };
-    for error in all {
-        assert!(words.iter().all(|word| error.contains(word)), "{error}");
-    }
 }

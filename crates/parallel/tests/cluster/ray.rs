@@ -11,12 +11,11 @@ mod arrays;
 mod behaviours;
 #[path = "../contract/behaviours/places.rs"]
 mod behaviours_places;
-mod copies;
 #[path = "local.rs"]
 mod local;
 #[path = "losses.rs"]
 mod losses;
-mod nodes;
+mod program;
 mod refused;
 
 type Here = Ray;

@@ -6,8 +6,7 @@ use cluster_harness::DaskCluster;
 use parallel::{Dask, Failure, Output, Parallel, delayed};
 
 use super::here;
-use super::losses::{good, outcomes, told};
-use crate::home::{Home, call_home};
+use crate::home::{Home, call_home, good, outcomes, told};
 use crate::tools::with_deadline;
 
 #[test]

@@ -27,6 +27,7 @@ fn copies(node: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn a_node_has_one_copy_of_the_executable_while_it_is_used() {
+    let _alone = crate::alone();
     with_deadline(|| {
         let options = RayOptions {
             cpus: Some(2),

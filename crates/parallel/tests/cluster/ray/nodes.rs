@@ -3,7 +3,7 @@
 use cluster_harness::{RayCluster, RayOptions};
 use parallel::Ray;
 
-use super::losses::{good, outcomes, told};
+use crate::home::{good, outcomes, told};
 
 fn a_killed_node_costs_nothing(cluster: &RayCluster, ray: &Ray) {
     const TASKS: u64 = 40;
@@ -55,6 +55,7 @@ fn a_killed_head_fails_what_is_pending(cluster: &RayCluster, ray: &Ray) {
 
 #[test]
 fn a_killed_node_costs_nothing_and_a_killed_head_all_that_is_pending() {
+    let _alone = crate::alone();
     let options = RayOptions {
         cpus: Some(1),
         ..RayOptions::default()

@@ -3,55 +3,12 @@
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Command;
 
-use cluster_harness::{RayCluster, RayOptions};
-use parallel::{Parallel, Ray};
+use parallel::Ray;
 
 use super::address;
+use super::program::{said, tells};
 use crate::tools::with_deadline;
-
-/// What the program [`connects`] says, started with these variables.
-fn said(address: &str, environment: &[(&str, Option<&str>)]) -> String {
-    let mut program = Command::new(std::env::current_exe().unwrap());
-    program
-        .args([
-            "--exact",
-            "ray::refused::connects",
-            "--ignored",
-            "--nocapture",
-        ])
-        .env(ADDRESS, address);
-    for (name, value) in environment {
-        match value {
-            Some(value) => program.env(name, value),
-            None => program.env_remove(name),
-        };
-    }
-    let output = with_deadline(|| program.output()).unwrap();
-    String::from_utf8(output.stdout).unwrap()
-}
-
-const ADDRESS: &str = "PARALLEL_TEST_PROGRAM";
-
-#[test]
-#[ignore = "it is a program of other tests, which they start with other variables"]
-fn connects() {
-    match Ray::connect(std::env::var(ADDRESS).unwrap()) {
-        Ok(ray) => {
-            let parallel = Parallel::new(-1).backend(ray);
-            println!("computed {:?}", parallel.map(|i: u64| i + 1, 1..3));
-        }
-        Err(error) => println!("refused: {error}"),
-    }
-}
-
-#[track_caller]
-fn tells(said: &str, words: &[&str]) {
-    for word in words {
-        assert!(said.contains(word), "{word:?} in {said}");
-    }
-}
 
 fn refused(address: &str) -> String {
     with_deadline(|| Ray::connect(address).unwrap_err().to_string())
@@ -133,38 +90,4 @@ fn no_python() {
         &said,
         &["refused: ", "cannot start /no/python", "PARALLEL_PYTHON"],
     );
-}
-
-#[test]
-fn a_token() {
-    const TOKEN: &str = "a_token_for_tests_a_token_for_tests";
-    let cluster = RayCluster::start_with(RayOptions {
-        token: Some(TOKEN.to_owned()),
-        cpus: Some(1),
-    });
-    let home = tempfile::tempdir().unwrap();
-    let home = ("HOME", home.path().to_str());
-    let mode = ("RAY_AUTH_MODE", Some("token"));
-    for address in [cluster.address(), cluster.inner_address()] {
-        let right = said(&address, &[home, mode, ("RAY_AUTH_TOKEN", Some(TOKEN))]);
-        tells(&right, &["computed Ok([2, 3])"]);
-        let wrong = "not_the_token_of_this_cluster_at_all";
-        for environment in [
-            &[home, mode, ("RAY_AUTH_TOKEN", Some(wrong))][..],
-            &[home, mode],
-            &[home],
-        ] {
-            let said = said(&address, environment);
-            tells(
-                &said,
-                &[
-                    "refused: ",
-                    &address,
-                    "InvalidAuthToken",
-                    "~/.ray/auth_token",
-                ],
-            );
-            assert!(!said.contains(wrong) && !said.contains(TOKEN), "{said}");
-        }
-    }
 }
