@@ -63,6 +63,8 @@ pub(super) struct Target {
     /// The source of that.
     pub(super) text: &'static str,
     pub(super) address: String,
+    /// How long a batch shall last at least.
+    pub(super) batch_time: Duration,
     /// What else the engine must know, by name.
     pub(super) options: Vec<(&'static str, String)>,
 }

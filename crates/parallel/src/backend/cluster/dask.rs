@@ -1,5 +1,7 @@
 //! Dask, as its user sees it.
 
+use std::time::Duration;
+
 use super::bridge::Target;
 use super::options::worker_options;
 use super::{Cluster, python_number};
@@ -75,6 +77,7 @@ impl Dask {
             engine: "dask",
             text: TEXT,
             address,
+            batch_time: Duration::from_millis(400),
             options,
         })?;
         Ok(Self { cluster })

@@ -55,14 +55,13 @@ use crate::error::BackendError;
 use crate::wire::EntryPoint;
 use crate::work::Work;
 
-/// How long a batch shall last: an engine takes milliseconds for each.
-const BATCH_TIME: Duration = Duration::from_millis(400);
-
 /// A cluster that can be used, whatever its engine. Clones share the connection.
 #[derive(Clone, Debug)]
 struct Cluster {
     bridge: Arc<Bridge>,
     setup: Setup,
+    /// How long a batch shall last at least, as the engine takes milliseconds for each.
+    batch_time: Duration,
     /// What slots run, if it is not this executable as it is here.
     executable: Option<PathBuf>,
     /// Why what was set cannot be.
@@ -71,16 +70,13 @@ struct Cluster {
 
 /// As an engine starts about a thousand batches a second, whatever it has of slots, they must last longer where
 /// there are more than a few hundred, or slots would wait for it.
-fn batch_time(slots: usize) -> Duration {
-    const BETWEEN_STARTS: Duration = Duration::from_millis(1);
-    let slots = u32::try_from(slots).unwrap_or(u32::MAX);
-    BETWEEN_STARTS.saturating_mul(slots).max(BATCH_TIME)
-}
+const BETWEEN_STARTS: Duration = Duration::from_millis(1);
 
 impl Cluster {
     fn connect(target: Target) -> Result<Self, BackendError> {
         check_start()?;
         Ok(Self {
+            batch_time: target.batch_time,
             bridge: Arc::new(Bridge::start(target)?),
             setup: Setup::default(),
             executable: None,
@@ -109,7 +105,8 @@ impl Cluster {
 
     /// How long a batch shall last.
     fn batch_time(&self) -> Duration {
-        batch_time(self.slots())
+        let slots = u32::try_from(self.slots()).unwrap_or(u32::MAX);
+        BETWEEN_STARTS.saturating_mul(slots).max(self.batch_time)
     }
 }
 

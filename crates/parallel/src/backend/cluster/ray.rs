@@ -1,5 +1,7 @@
 //! Ray, as its user sees it.
 
+use std::time::Duration;
+
 use super::bridge::Target;
 use super::options::worker_options;
 use super::{Cluster, python_number};
@@ -80,6 +82,8 @@ impl Ray {
             engine: "ray",
             text: TEXT,
             address,
+            // Between two batches it gives a slot up, and its nodes tell each other every 100 ms what is free.
+            batch_time: Duration::from_secs(1),
             options,
         })?;
         Ok(Self { cluster })
