@@ -17,7 +17,7 @@ fn square(i: u64) -> u64 {
 
 /// So long that a batch has one task.
 fn slow(i: u64) -> u64 {
-    let millis = if super::super::FAR { 400 } else { 2 };
+    let millis = if super::super::FAR { 1100 } else { 2 };
     thread::sleep(std::time::Duration::from_millis(millis));
     i
 }
