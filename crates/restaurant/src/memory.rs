@@ -22,7 +22,8 @@ pub(crate) fn of_workers() -> Option<Workers> {
     let mut children = Vec::new();
     // Each thread has the children that it started.
     for thread in fs::read_dir("/proc/self/task").ok()? {
-        let list = fs::read_to_string(thread.ok()?.path().join("children")).ok()?;
+        // One that has ended meanwhile has none any more.
+        let list = fs::read_to_string(thread.ok()?.path().join("children")).unwrap_or_default();
         children.extend(list.split_whitespace().map(str::to_owned));
     }
     let memory = children

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -29,8 +29,12 @@ fn belongings() -> (Vec<PathBuf>, String, usize, String) {
     // The folder that is being read has a descriptor too.
     let mut fds: Vec<_> = fds.filter(|target| !target.starts_with("/proc")).collect();
     fds.sort_unstable();
-    let threads = fs::read_dir("/proc/self/task").unwrap();
-    let threads: Vec<_> = threads.map(|thread| thread.unwrap().path()).collect();
+    let threads: Vec<_> = fs::read_dir("/proc/self/task").unwrap().collect();
+    let threads: Vec<_> = threads
+        .into_iter()
+        .map(|thread| thread.unwrap().path())
+        .filter(|thread| !is_ending(thread))
+        .collect();
     let children = threads
         .iter()
         .map(|t| fs::read_to_string(t.join("children")).unwrap())
@@ -38,6 +42,19 @@ fn belongings() -> (Vec<PathBuf>, String, usize, String) {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let shared = maps.lines().filter(|line| line.contains("memfd")).collect();
     (fds, children, threads.len(), shared)
+}
+
+/// Whether a thread has ended. Who joins one hears of it before the kernel takes it from the list.
+fn is_ending(thread: &Path) -> bool {
+    /// `PF_EXITING` of the kernel's `sched.h`, which is set before who joins the thread is told.
+    const EXITING: u32 = 4;
+    let Ok(stat) = fs::read_to_string(thread.join("stat")) else {
+        return true;
+    };
+    // The flags are the ninth field (proc(5)). The second, a name, may have blanks in it.
+    let (_, rest) = stat.rsplit_once(") ").unwrap();
+    let flags: u32 = rest.split(' ').nth(6).unwrap().parse().unwrap();
+    flags & EXITING != 0
 }
 
 pub fn leave_nothing() {
