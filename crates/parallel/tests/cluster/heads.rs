@@ -12,13 +12,15 @@ mod copies;
 mod home;
 #[path = "ray/nodes.rs"]
 mod nodes;
-#[path = "ray/program.rs"]
+#[allow(dead_code, reason = "the other tests use the rest")]
 mod program;
 #[path = "ray/token.rs"]
 mod token;
 #[allow(dead_code, reason = "the other tests use the rest")]
 #[path = "../contract/tools.rs"]
 mod tools;
+
+type Here = parallel::Ray;
 
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());

@@ -15,6 +15,7 @@ mod behaviours_places;
 mod local;
 #[path = "losses.rs"]
 mod losses;
+#[path = "program.rs"]
 mod program;
 mod refused;
 

@@ -42,6 +42,7 @@ def runner(name, text):
         import sys
         import tempfile
         import threading
+        import traceback
         import types
 
         import ray
@@ -50,17 +51,21 @@ def runner(name, text):
             """Hears of all orders, those from before included: a batch may have waited at Ray meanwhile."""
             answers = queue.SimpleQueue()
             seen = 0
-            try:
-                board = ray.get_actor(session)
-                while True:
+            while True:
+                try:
+                    board = ray.get_actor(session)
                     # Not by `ray.get`: while that waits, Ray gives another batch this worker's place.
                     board.read.remote(seen).future().add_done_callback(answers.put)
                     seen, orders = answers.get().result()
-                    for order, what in orders:
+                except Exception:
+                    # The program is gone.
+                    return
+                for order, what in orders:
+                    try:
                         getattr(runtime, order)(session, what)
-            except Exception:
-                # The program is gone.
-                return
+                    except Exception:
+                        # The next ones shall be heard nevertheless.
+                        traceback.print_exc()
 
         runtime = sys.modules.get(name)
         if not runtime:
@@ -90,8 +95,10 @@ def board():
         def __init__(self):
             import asyncio
             import collections
+            import time
 
-            self.written = 0
+            # Started anew, it goes on with more than it had.
+            self.written = time.time_ns()
             self.last = collections.deque(maxlen=limit)
             self.news = asyncio.Condition()
 
@@ -102,8 +109,6 @@ def board():
                 self.news.notify_all()
 
         async def read(self, seen):
-            # It may have been started anew.
-            seen = min(seen, self.written)
             async with self.news:
                 await self.news.wait_for(lambda: self.written > seen)
                 return self.written, list(self.last)[seen - self.written:]

@@ -26,6 +26,8 @@ SUBMIT, CANCEL, GIVE, FORGET, ANSWER = 4, 5, 7, 8, 19
 VERSION = 1
 # A program that has not been heard of for so many seconds is gone.
 LEASE = 40.0
+# So many cancelled batches are remembered that may come yet. One more would run in vain.
+CANCELLED = 10_000
 # To start a process takes some milliseconds, also where many are started.
 PROBE = 60.0
 
@@ -40,7 +42,8 @@ class Session:
         self.idle = []
         # By batch.
         self.running = {}
-        self.cancelled = set()
+        # In the order in which they came.
+        self.cancelled = {}
         self.numbers = 0
         self.arrays = None
         self.copy = None
@@ -97,7 +100,7 @@ class Session:
     def acquire(self, batch, slots):
         with self.lock:
             if self.ended.is_set() or batch in self.cancelled:
-                self.cancelled.discard(batch)
+                self.cancelled.pop(batch, None)
                 return None
             slot = self.idle.pop() if self.idle else None
             while slot and slot.process.poll() is not None:
@@ -112,7 +115,7 @@ class Session:
         with self.lock:
             self.running.pop(batch, None)
             # From now on it is nobody's news that it was cancelled.
-            self.cancelled.discard(batch)
+            self.cancelled.pop(batch, None)
             if well and not self.ended.is_set():
                 self.idle.append(slot)
                 return
@@ -251,7 +254,10 @@ def cancel(session, batches):
             if slot:
                 running.append(batch)
             else:
-                session.cancelled.add(batch)
+                session.cancelled[batch] = None
+        # Most of them never come here.
+        while len(session.cancelled) > CANCELLED:
+            del session.cancelled[next(iter(session.cancelled))]
         slots = [(batch, session.running[batch]) for batch in running]
     for batch, slot in slots:
         try:

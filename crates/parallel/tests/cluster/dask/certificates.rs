@@ -5,7 +5,7 @@ use std::process::Command;
 
 use cluster_harness::DaskCluster;
 
-use super::refused::{said, tells};
+use super::program::{said, tells};
 
 /// A certificate that stands for itself, and its key.
 fn make(certificate: &Path, key: &Path) {

@@ -1,45 +1,12 @@
 //! What cannot be: each is one error that says where and what to do.
 
 use std::net::TcpListener;
-use std::process::Command;
 
-use parallel::{Dask, Parallel};
+use parallel::Dask;
 
 use super::address;
+use super::program::{python, said, tells};
 use crate::tools::with_deadline;
-
-const ADDRESS: &str = "PARALLEL_TEST_PROGRAM";
-
-/// What the program [`connects`] says, with these variables.
-pub fn said(address: &str, environment: &[(&str, &str)]) -> String {
-    let mut program = Command::new(std::env::current_exe().unwrap());
-    program
-        .args(["--exact", "dask::refused::connects"])
-        .args(["--ignored", "--nocapture"])
-        .env(ADDRESS, address)
-        .envs(environment.iter().copied());
-    let output = with_deadline(|| program.output()).unwrap();
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[test]
-#[ignore = "it is a program of other tests, which they start with other variables"]
-fn connects() {
-    match Dask::connect(std::env::var(ADDRESS).unwrap()) {
-        Ok(dask) => {
-            let parallel = Parallel::new(-1).backend(dask);
-            println!("computed {:?}", parallel.map(|i: u64| i + 1, 1..3));
-        }
-        Err(error) => println!("refused: {error}"),
-    }
-}
-
-#[track_caller]
-pub fn tells(said: &str, words: &[&str]) {
-    for word in words {
-        assert!(said.contains(word), "{word:?} in {said}");
-    }
-}
 
 #[test]
 fn an_address_where_nobody_is() {
@@ -60,14 +27,9 @@ fn a_python_that_is_not_there_or_has_no_dask() {
     );
     // The same one, without what was installed for these tests.
     let folder = tempfile::tempdir().unwrap();
-    let bare = folder.path().join("python");
-    let python = cluster_harness::python();
-    let script = format!("#!/bin/sh\nexec {} -S \"$@\"\n", python.display());
-    std::fs::write(&bare, script).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    std::fs::set_permissions(&bare, mode).unwrap();
+    let bare = python(folder.path(), "$PYTHON -S \"$@\"");
     tells(
-        &said(&address(), &[("PARALLEL_PYTHON", bare.to_str().unwrap())]),
+        &said(&address(), &[("PARALLEL_PYTHON", &bare)]),
         &["refused", "has no Dask", "pip install", "distributed"],
     );
 }
@@ -76,20 +38,13 @@ fn a_python_that_is_not_there_or_has_no_dask() {
 fn another_version() {
     // One that says of itself that it is older.
     let folder = tempfile::tempdir().unwrap();
-    let other = folder.path().join("python");
     let site = folder.path().join("sitecustomize.py");
     let text = "import distributed\ndistributed.__version__ = '2020.1.0'\n";
     std::fs::write(site, text).unwrap();
-    let script = format!(
-        "#!/bin/sh\nPYTHONPATH={} exec {} \"$@\"\n",
-        folder.path().display(),
-        cluster_harness::python().display()
-    );
-    std::fs::write(&other, script).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    std::fs::set_permissions(&other, mode).unwrap();
+    let path = format!("env PYTHONPATH={}", folder.path().display());
+    let other = python(folder.path(), &format!("{path} $PYTHON \"$@\""));
     tells(
-        &said(&address(), &[("PARALLEL_PYTHON", other.to_str().unwrap())]),
+        &said(&address(), &[("PARALLEL_PYTHON", &other)]),
         &["refused", "2020.1.0", "-m pip install distributed=="],
     );
 }

@@ -1,13 +1,11 @@
 //! What cannot be: each is one error that says where and what to do.
 
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 
 use parallel::Ray;
 
 use super::address;
-use super::program::{said, tells};
+use super::program::{python, said, tells};
 use crate::tools::with_deadline;
 
 fn refused(address: &str) -> String {
@@ -44,23 +42,17 @@ fn an_address_for_nodes_from_elsewhere() {
     tells(&error, &["ray://127.0.0.1:10001"]);
 }
 
-/// A Python that does something else first, as a file.
-fn python(folder: &tempfile::TempDir, first: &str) -> PathBuf {
-    let path = folder.path().join("python");
-    let python = cluster_harness::python();
-    let python = python.display();
-    let script =
-        format!("#!/bin/sh\nexec {python} -c '{first}; import sys; exec(sys.argv[1])' \"$2\"\n");
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o700)).unwrap();
-    path
+/// A Python that does something else first.
+fn python_after(folder: &tempfile::TempDir, first: &str) -> String {
+    let first = format!("{first}; import sys; exec(sys.argv[1])");
+    python(folder.path(), &format!("$PYTHON -c '{first}' \"$2\""))
 }
 
 #[test]
 fn another_version() {
     let folder = tempfile::tempdir().unwrap();
-    let python = python(&folder, "import ray; ray.__version__ = \"1.2.3\"");
-    let said = said(&address(), &[("PARALLEL_PYTHON", python.to_str())]);
+    let python = python_after(&folder, "import ray; ray.__version__ = \"1.2.3\"");
+    let said = said(&address(), &[("PARALLEL_PYTHON", &python)]);
     tells(
         &said,
         &[
@@ -75,8 +67,8 @@ fn another_version() {
 #[test]
 fn no_package() {
     let folder = tempfile::tempdir().unwrap();
-    let python = python(&folder, "import sys; sys.modules[\"ray\"] = None");
-    let said = said(&address(), &[("PARALLEL_PYTHON", python.to_str())]);
+    let python = python_after(&folder, "import sys; sys.modules[\"ray\"] = None");
+    let said = said(&address(), &[("PARALLEL_PYTHON", &python)]);
     tells(
         &said,
         &["refused: ", "has no Ray", "pip install 'ray[client]'"],
@@ -85,7 +77,7 @@ fn no_package() {
 
 #[test]
 fn no_python() {
-    let said = said(&address(), &[("PARALLEL_PYTHON", Some("/no/python"))]);
+    let said = said(&address(), &[("PARALLEL_PYTHON", "/no/python")]);
     tells(
         &said,
         &["refused: ", "cannot start /no/python", "PARALLEL_PYTHON"],

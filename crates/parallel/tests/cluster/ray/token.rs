@@ -13,14 +13,14 @@ fn a_token() {
         cpus: Some(1),
     });
     let home = tempfile::tempdir().unwrap();
-    let home = ("HOME", home.path().to_str());
-    let mode = ("RAY_AUTH_MODE", Some("token"));
+    let home = ("HOME", home.path().to_str().unwrap());
+    let mode = ("RAY_AUTH_MODE", "token");
     for address in [cluster.address(), cluster.inner_address()] {
-        let right = said(&address, &[home, mode, ("RAY_AUTH_TOKEN", Some(TOKEN))]);
+        let right = said(&address, &[home, mode, ("RAY_AUTH_TOKEN", TOKEN)]);
         tells(&right, &["computed Ok([2, 3])"]);
         let wrong = "not_the_token_of_this_cluster_at_all";
         for environment in [
-            &[home, mode, ("RAY_AUTH_TOKEN", Some(wrong))][..],
+            &[home, mode, ("RAY_AUTH_TOKEN", wrong)][..],
             &[home, mode],
             &[home],
         ] {
