@@ -62,7 +62,7 @@ def answer(first, count, seconds):
 
 
 class Engine:
-    def __init__(self, options, runtime, tell_slots, lost):
+    def __init__(self, options, runtime, tell_slots, lost, told):
         self.loop = asyncio.get_running_loop()
         self.free = 0.0
         self.busy = self.batches = self.tasks = 0

@@ -17,6 +17,8 @@ mod local;
 #[path = "losses.rs"]
 mod losses;
 mod nodes;
+#[path = "output.rs"]
+mod output;
 #[path = "program.rs"]
 mod program;
 mod refused;

@@ -15,6 +15,8 @@ mod behaviours_places;
 mod local;
 #[path = "losses.rs"]
 mod losses;
+#[path = "output.rs"]
+mod output;
 #[path = "program.rs"]
 mod program;
 mod refused;

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::arrays::Arrays;
-use super::batch::{self, Failed, Report, Terms, Time, Told};
+use super::batch::{self, Failed, Report, Terms, Time};
+use super::heard::Heard;
 use crate::backend::processes::Image;
 use crate::current;
 use crate::delayed::{Portable, Task};
 use crate::error::{BackendError, Failure, TaskError};
-use crate::observe::{Event, Observers, OutputStream};
 use crate::shared::Object;
 use crate::wire;
 use crate::wire::EntryPoint;
@@ -21,9 +21,6 @@ use crate::wire::attachments;
 use crate::wire::frame::Kind;
 use crate::wire::inbox::Inbox;
 use crate::work::{Batch, OnFailure, Origin, Ran, Watching};
-
-/// More than so many events are counted and not told: what tasks print may be much.
-const MOST_TOLD: usize = 1 << 16;
 
 /// A task whose argument and result stay bytes.
 pub(super) struct Sent {
@@ -73,8 +70,8 @@ struct Parts {
     /// Batches that no lane has.
     batches: Mutex<Vec<Batch<Sent>>>,
     answer: Mutex<Answer>,
-    watching: Option<Watching>,
-    told: Arc<Mutex<Heard>>,
+    /// If anybody wants to know what happens.
+    heard: Option<Heard>,
     /// Of this slot on its node.
     number: usize,
     /// Of this slot in the call.
@@ -88,13 +85,6 @@ struct Answer {
     failed: Vec<(usize, Failed, Instant)>,
     ran: usize,
     run_time: Duration,
-}
-
-/// What happened so far.
-#[derive(Default)]
-struct Heard {
-    events: Vec<Event>,
-    lost: u64,
 }
 
 impl Assigned {
@@ -128,30 +118,12 @@ impl Assigned {
             });
         }
         let first = usize::try_from(terms.first).map_err(|error| error.to_string())?;
-        let told = Arc::new(Mutex::new(Heard::default()));
-        let watching = terms.watched.then(|| {
-            let told = Arc::clone(&told);
-            let mut observers = Observers::default();
-            observers.add(move |event: &Event| {
-                let mut told = told.lock();
-                if told.events.len() < MOST_TOLD {
-                    told.events.push(event.clone());
-                } else {
-                    told.lost += 1;
-                }
-            });
-            observers.telling()
-        });
-        let watching = watching
-            .flatten()
-            .map(|telling| Watching::begin(telling, None, 1));
         Ok(Self {
             all_or_nothing: terms.all_or_nothing,
             parts: Arc::new(Parts {
                 batches: Mutex::new(vec![Batch { first, tasks }]),
                 answer: Mutex::default(),
-                watching,
-                told,
+                heard: terms.watched.then(Heard::begin).flatten(),
                 number,
                 known_as: usize::try_from(terms.worker).unwrap_or_default(),
             }),
@@ -166,39 +138,27 @@ impl Assigned {
         }
     }
 
+    /// What happens while it runs, if anybody wants to know.
+    pub(super) fn heard(&self) -> Option<&Heard> {
+        self.parts.heard.as_ref()
+    }
+
     pub(super) fn origin(&self) -> Box<dyn Origin<Sent>> {
         Box::new(Running(Arc::clone(&self.parts)))
     }
 
     /// What to answer, once nothing of it runs any more.
     pub(super) fn into_answer(self, driven: Result<(), BackendError>, cancelled: bool) -> Vec<u8> {
-        let Parts {
-            answer,
-            watching,
-            told,
-            ..
-        } = &*self.parts;
-        if let Some(watching) = watching {
-            watching.end();
-        }
-        let answer = std::mem::take(&mut *answer.lock());
-        let heard = std::mem::take(&mut *told.lock());
+        let happened = self.heard().map(Heard::end).unwrap_or_default();
+        let answer = std::mem::take(&mut *self.parts.answer.lock());
         let now = Instant::now();
-        let mut events: Vec<_> = heard
-            .events
-            .into_iter()
-            .filter_map(|event| portable(event, now))
-            .collect();
-        if heard.lost > 0 {
-            events.push(Told::Lost { events: heard.lost });
-        }
         let mut bytes = batch::begin(&Report {
             host: current::host().to_owned(),
             ran: answer.ran as u64,
             run_time: answer.run_time,
             cancelled,
             error: driven.err().map(|error| error.to_string()),
-            events,
+            happened,
         });
         bytes.extend(answer.frames);
         for (index, mut failed, started) in answer.failed {
@@ -209,49 +169,6 @@ impl Assigned {
         }
         bytes
     }
-}
-
-/// What of an event the program cannot know.
-fn portable(event: Event, now: Instant) -> Option<Told> {
-    Some(match event {
-        Event::TaskFinished {
-            index,
-            attempt,
-            started,
-            run_time,
-            wait_time,
-            failure: None,
-            ..
-        } => Told::Ran {
-            index: index as u64,
-            time: Time {
-                attempt,
-                ago: now.saturating_duration_since(started),
-                run_time,
-                wait_time,
-            },
-        },
-        Event::Retried {
-            index,
-            attempt,
-            failure,
-            ..
-        } => Told::Retried {
-            index: index as u64,
-            attempt,
-            failure,
-        },
-        Event::WorkerDied { pid, how, .. } => Told::Died { pid, how },
-        Event::Line {
-            task, stream, text, ..
-        } => Told::Line {
-            task: task.map(|index| index as u64),
-            stderr: stream == OutputStream::Stderr,
-            text,
-        },
-        Event::Lost { events } => Told::Lost { events },
-        _ => return None,
-    })
 }
 
 /// The work behind the view that is driven.
@@ -301,7 +218,7 @@ impl Origin<Sent> for Running {
     }
 
     fn watching(&self) -> Option<&Watching> {
-        self.0.watching.as_ref()
+        self.0.heard.as_ref().map(|heard| &heard.watching)
     }
 
     fn workers(&self, _lanes: usize) -> Range<usize> {

@@ -4,12 +4,13 @@
 //!   batch    terms' length, terms, a frame for each task       as a worker process gets them; behind it, if it
 //!                                                              refers to arrays, one with their ids
 //!   answer   report's length, report, a frame for each outcome as it gives them
+//!   so far   its length, itself                                before the answer, where that takes its time
 //! ```
 //!
 //! All between are opaque bytes to the bridge and to the engine.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -48,12 +49,25 @@ pub(super) struct Report {
     pub(super) cancelled: bool,
     /// Why no task could be run, if so.
     pub(super) error: Option<String>,
-    /// What happened, in this order, if anybody wants to know.
+    /// What happened, if anybody wants to know.
+    pub(super) happened: SoFar,
+}
+
+/// What has happened so far in a run of a batch.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct SoFar {
+    /// What tells this run from others of the same batch.
+    pub(super) run: u64,
+    /// So many events were before these.
+    pub(super) before: u64,
+    /// In their order.
     pub(super) events: Vec<Told>,
+    /// The index of the task that runs, and which attempt at it.
+    pub(super) running: Option<(u64, u32)>,
 }
 
 /// What happened to a task, or what it printed.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Told {
     /// It ran to its end, by which it has a result.
     Ran { index: u64, time: Time },
@@ -74,11 +88,29 @@ pub(super) enum Told {
     Lost { events: u64 },
 }
 
+impl Told {
+    /// How many bytes of text it has, about.
+    pub(super) fn text(&self) -> usize {
+        match self {
+            Self::Line { text, .. } | Self::Died { how: text, .. } => text.len(),
+            _ => 0,
+        }
+    }
+
+    /// The same, told later than when it was noted.
+    pub(super) fn later(mut self, noted: &Instant) -> Self {
+        if let Self::Ran { time, .. } = &mut self {
+            time.ago += noted.elapsed();
+        }
+        self
+    }
+}
+
 /// When a task ran. The clocks of two machines differ, so times are told as how long ago they were.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Time {
     pub(super) attempt: u32,
-    /// From its start to when the answer was made.
+    /// From its start to when it was told.
     pub(super) ago: Duration,
     pub(super) run_time: Duration,
     pub(super) wait_time: Duration,

@@ -1,7 +1,7 @@
 """Carries batches between a Rust program and an engine, by frames on two pipes.
 
     program --Hello, Ship, Submit, Cancel, Give, Forget, Shutdown--> bridge --the engine's client--> scheduler
-            <--Ready | Fatal, Answer, Slots-------------------------
+            <--Ready | Fatal, Answer, Slots, Told-------------------
 
 One thread reads frames; everything else happens in one asyncio loop. A batch is opaque bytes here. Each one
 that was submitted gets exactly one answer. At the end of the input the program is gone: what runs is
@@ -17,9 +17,9 @@ import sys
 import threading
 import types
 
-VERSION = 1
+VERSION = 2
 TEXT, HELLO, SHIP, SUBMIT, CANCEL, SHUTDOWN, GIVE, FORGET = range(1, 9)
-READY, FATAL, ANSWER, SLOTS = range(17, 21)
+READY, FATAL, ANSWER, SLOTS, TOLD = range(17, 22)
 DONE, CANCELLED, LOST, FAILED = (bytes([status]) for status in range(4))
 
 # How long a slot may take to end a batch that nobody wants any more, before it is killed.
@@ -139,7 +139,8 @@ class Bridge:
         try:
             exec(compile(self.texts["engine"], f"{options['engine']}_engine.py", "exec"), module.__dict__)
             tell_slots = lambda slots: self.send(SLOTS, slots)
-            self.engine = module.Engine(options, self.texts["runtime"], tell_slots, self.fatal)
+            told = lambda batch, payload: self.send(TOLD, batch, payload)
+            self.engine = module.Engine(options, self.texts["runtime"], tell_slots, self.fatal, told)
             slots, versions = await self.engine.connect()
         except asyncio.CancelledError:
             raise

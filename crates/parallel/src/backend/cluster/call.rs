@@ -22,6 +22,7 @@ use super::Cluster;
 use super::batch::{self, Terms};
 use super::lanes::Lanes;
 use super::routes::Event;
+use super::telling::Progress;
 use crate::backend::processes::Image;
 use crate::delayed::Portable;
 use crate::error::{BackendError, Failure, TaskError};
@@ -50,6 +51,8 @@ pub(super) struct Flight {
     pub(super) taken: Instant,
     /// The arrays to which its tasks refer.
     pub(super) arrays: Vec<Arc<Object>>,
+    /// What has been told of it.
+    pub(super) progress: Mutex<Progress>,
 }
 
 /// A call.
@@ -63,7 +66,7 @@ where
     id: u64,
     /// How many batches may run.
     jobs: usize,
-    flights: Mutex<HashMap<u64, Flight>>,
+    flights: Mutex<HashMap<u64, Arc<Flight>>>,
     /// The numbers of batches that were answered.
     landed: (Sender<usize>, Receiver<usize>),
     /// Whether batches were short of late.
@@ -170,16 +173,10 @@ where
 
     /// Sends a batch by this number, to begin after another one; its own, if anything of it could be sent.
     fn send_next(&self, taken: Batch<T>, lane: usize, after: Option<u64>) -> Option<u64> {
-        let flight = Flight {
-            first: taken.first,
-            tasks: 0,
-            lane,
-            taken: Instant::now(),
-            arrays: Vec::new(),
-        };
+        let (first, at) = (taken.first, Instant::now());
         let mut bytes = batch::begin(&Terms {
             setup: self.cluster.setup.clone(),
-            first: taken.first as u64,
+            first: first as u64,
             worker: lane as u64,
             jobs: self.jobs as u64,
             all_or_nothing: self.work.stops_at_failure(),
@@ -202,11 +199,14 @@ where
         bridge.give(&arrays);
         let batch = bridge.number();
         let flight = Flight {
+            first,
             tasks,
+            lane,
+            taken: at,
             arrays: arrays.clone(),
-            ..flight
+            progress: Mutex::default(),
         };
-        self.flights.lock().insert(batch, flight);
+        self.flights.lock().insert(batch, Arc::new(flight));
         let tries = match self.cluster.setup.retries {
             Some(0) => 1,
             _ => TRIES,
@@ -284,6 +284,12 @@ where
                     if let Some(flight) = flight {
                         self.land(&flight, status, &bytes);
                         let _ = self.landed.0.send(flight.lane);
+                    }
+                }
+                Some(Event::Told { batch, bytes }) => {
+                    let flight = self.flights.lock().get(&batch).map(Arc::clone);
+                    if let Some(flight) = flight {
+                        self.hear(&flight, &bytes);
                     }
                 }
                 Some(Event::Stop) => {

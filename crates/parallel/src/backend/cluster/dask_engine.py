@@ -18,30 +18,36 @@ MAY = """(not once or (lambda client: client.get_metadata([session, str(batch)],
 # From whichever worker has the array. As an argument it would draw all batches to that one.
 FETCH = """(lambda distributed, client: client.gather(distributed.Future(key, client, state="memory"), direct=True))(
     __import__('distributed'), __import__('distributed').get_client())"""
+# What happens meanwhile, through the scheduler, which keeps nothing that was taken from it.
+TELL = """(lambda queue: (queue.put(told, timeout='5s'), queue.close()))(
+    __import__('distributed').Queue(session, maxsize=most_told))"""
 RUN = f"""(lambda runtime, worker: runtime.run(session, digest, __import__('os').path.join(
     worker.local_directory, filename), worker.local_directory, worker.state.nthreads, batch, payload,
-    arrays, lambda key: {FETCH}, lambda: {MAY}))({STUB}, __import__('distributed').get_worker())"""
+    lambda *told: {TELL}, arrays, lambda key: {FETCH}, lambda: {MAY}))({STUB}, __import__('distributed').get_worker())"""
 ORDER = f"getattr({STUB}, order)(session, *arguments)"
 # What the plugin put there.
 CLEAN = f"""(ORDER, [__import__('os').path.exists(path) and __import__('os').remove(path) for path in [
     __import__('os').path.join(worker.local_directory, filename)
     for worker in __import__('distributed.worker').worker._global_workers]], None)[2]""".replace("ORDER", ORDER)
+# So much of what happens waits at the scheduler at most for this program to take it.
+MOST_TOLD = 100
 # So often something is sent to workers.
 TRIES = 3
 
 
 class Engine:
-    def __init__(self, options, runtime, tell_slots, lost):
+    def __init__(self, options, runtime, tell_slots, lost, told):
         self.address = options["address"]
         self.local = int(options.get("local", 0))
         self.timeout = float(options.get("connect_timeout", 10))
         self.tell_slots = tell_slots
+        self.told = told
         self.loop = asyncio.get_running_loop()
         self.lost = lost
         self.session = uuid.uuid4().hex
         name = "parallel_runtime_" + hashlib.sha256(runtime.encode()).hexdigest()[:16]
         self.names = {"name": name, "text": zlib.compress(runtime.encode()), "session": self.session}
-        self.client = self.cluster = self.digest = None
+        self.client = self.cluster = self.digest = self.queue = None
         self.futures = {}
         # By name, what keeps an array with some worker.
         self.arrays = {}
@@ -77,7 +83,9 @@ class Engine:
         self.client.scheduler_comm.interval = 0.001
         versions = await self.check_versions()
         self.client.subscribe_topic("all", self.news)
-        asyncio.ensure_future(self.watch())
+        self.queue = await self.distributed.Queue(self.session, self.client, MOST_TOLD)
+        self.hearing = asyncio.ensure_future(self.hear())
+        self.watching = asyncio.ensure_future(self.watch())
         return await self.slots(), versions
 
     async def check_versions(self):
@@ -121,6 +129,15 @@ class Engine:
             pass
         self.lost("its scheduler is gone")
 
+    async def hear(self):
+        """Hears what happens in batches that have not ended."""
+        try:
+            while told := await self.queue.get():
+                self.told(*told)
+        except OSError:
+            # `watch` sees that too.
+            pass
+
     async def ship(self, executable, digest):
         self.digest = digest
         self.filename = f"{self.plugin}-{digest[:16]}"
@@ -154,7 +171,7 @@ class Engine:
     async def run(self, batch, payload, arrays, once, ended):
         arrays = [(name, self.arrays[name].key) for name in arrays]
         names = dict(self.names, digest=self.digest, filename=self.filename, batch=batch, payload=payload,
-                     once=once, arrays=arrays)
+                     once=once, arrays=arrays, most_told=MOST_TOLD)
         future = self.client.submit(
             eval, RUN, names, key=f"{self.plugin}-{batch}-{uuid.uuid4().hex[:8]}", pure=False)
         self.futures[batch] = future
@@ -200,6 +217,11 @@ class Engine:
                 await self.client.unregister_worker_plugin(self.plugin)
                 await self.order("forget", text=CLEAN)
                 await self.client.set_metadata([self.session], None)
+            if self.queue:
+                # The scheduler would wait for ever for whom it can give the next word to.
+                await self.queue.put(None)
+                await self.hearing
+                self.queue.close()
         finally:
             if self.client:
                 await self.client.close()

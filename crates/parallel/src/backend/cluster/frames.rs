@@ -8,9 +8,9 @@
 //!  └──────┴───────────────┴───────────────┴─────────────┘
 //!
 //!  program ──► bridge   Text*  Hello  Ship  Submit*  Cancel*  Give*  Forget*  Shutdown
-//!  bridge ──► program   Ready | Fatal       Answer*  Slots*   Fatal
+//!  bridge ──► program   Ready | Fatal       Answer*  Slots*  Told*  Fatal
 //!  runtime ──► slot     Submit*  Cancel*  Give*  Forget*
-//!  slot ──► runtime     Answer*
+//!  slot ──► runtime     Told*  Answer*
 //! ```
 //!
 //! `bridge.py` and `runtime.py` write and read the same. What comes in is believed as little as if a
@@ -19,7 +19,7 @@
 use std::io::{self, Read, Write};
 
 /// Changes with everything that the two sides of a pipe must agree on.
-pub(super) const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 
 /// The bytes before the payload.
 const HEADER: usize = 16;
@@ -58,10 +58,12 @@ pub(super) enum Kind {
     Answer = 19,
     /// From the bridge: so many slots there are now.
     Slots = 20,
+    /// From the bridge, from a slot: what happens in the batch whose number is the word, before its answer.
+    Told = 21,
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Text,
         Self::Hello,
         Self::Ship,
@@ -74,6 +76,7 @@ impl Kind {
         Self::Fatal,
         Self::Answer,
         Self::Slots,
+        Self::Told,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {

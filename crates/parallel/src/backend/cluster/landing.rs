@@ -1,19 +1,18 @@
-//! What came of a batch, taken in: outcomes, and what is told of them.
+//! What came of a batch, taken in.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::batch::{self, Failed, Report, Time, Told};
+use super::batch::{self, Failed, Report};
 use super::call::{Call, Flight};
 use super::routes::Status;
+use super::telling;
 use crate::delayed::Portable;
 use crate::error::{BackendError, TaskError};
-use crate::observe::{self, OutputStream};
 use crate::wire::attachments::{self, Attached};
 use crate::wire::frame::Kind;
 use crate::wire::inbox::Inbox;
-use crate::work::Ran;
 use crate::{panics, wire};
 
 impl<T: Portable> Call<'_, '_, T>
@@ -54,10 +53,7 @@ where
             self.short.store(short, Ordering::Relaxed);
         }
         let arrived = Instant::now();
-        report
-            .events
-            .into_iter()
-            .for_each(|told| self.tell(flight, told, arrived));
+        self.tell_all(flight, report.happened, true, arrived);
         let answered = self.take_in(flight, &mut inbox, &report.host, arrived)?;
         if report.cancelled {
             self.work.cancel();
@@ -129,11 +125,11 @@ where
             let error = error.on_host(host.to_owned());
             match time {
                 Some(time) => {
-                    let ran = ran(flight, time, arrived);
+                    let ran = telling::ran(flight, time, arrived);
                     if let Some(watching) = self.work.watching()
                         && ran.attempt > 0
                     {
-                        watching.started(index, ran.attempt, ran.worker);
+                        telling::begin(watching, flight, header.word, ran.attempt);
                     }
                     self.work.fail_after(error, ran);
                 }
@@ -142,57 +138,5 @@ where
         }
         hand_over(&mut first, 0, &mut values);
         Ok(answered)
-    }
-
-    /// Tells what happened on the node.
-    fn tell(&self, flight: &Flight, told: Told, arrived: Instant) {
-        let Some(watching) = self.work.watching() else {
-            return;
-        };
-        let worker = flight.lane;
-        let index = |index| usize::try_from(index).unwrap_or(usize::MAX);
-        match told {
-            Told::Ran { index: at, time } => {
-                let ran = ran(flight, time, arrived);
-                watching.started(index(at), ran.attempt, worker);
-                watching.finished(index(at), ran, None);
-            }
-            Told::Retried {
-                index: at,
-                attempt,
-                failure,
-            } => watching.retried(index(at), attempt, worker, failure),
-            Told::Died { pid, how } => watching.tell(|run| observe::Event::WorkerDied {
-                run,
-                worker,
-                pid,
-                how,
-            }),
-            Told::Line { task, stderr, text } => watching.tell(|run| observe::Event::Line {
-                run,
-                worker,
-                task: task.map(index),
-                stream: if stderr {
-                    OutputStream::Stderr
-                } else {
-                    OutputStream::Stdout
-                },
-                text,
-            }),
-            Told::Lost { events } => watching.tell(|_| observe::Event::Lost { events }),
-        }
-    }
-}
-
-/// When a task ran, by the clock of this machine: as long ago as the node says.
-fn ran(flight: &Flight, time: Time, arrived: Instant) -> Ran {
-    let started = arrived.checked_sub(time.ago).unwrap_or(flight.taken);
-    let started = started.max(flight.taken);
-    Ran {
-        worker: flight.lane,
-        attempt: time.attempt,
-        taken: started.checked_sub(time.wait_time).unwrap_or(started),
-        started,
-        run_time: time.run_time,
     }
 }

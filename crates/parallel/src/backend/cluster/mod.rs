@@ -12,6 +12,7 @@
 //! | [`dask`], [`ray`] | the engines, as their users see them |
 //! | [`setup`] | what a user sets for the worker processes there |
 //! | [`call`], [`lanes`], [`landing`] | one call: sends batches, takes in what came of them |
+//! | [`telling`], [`heard`] | what happens in batches: as the call tells it, and as a slot does |
 //! | [`batch`] | a batch and its answer, as bytes |
 //! | [`arrays`], `arrays.py` | `Shared` arrays, once for each node |
 //! | [`bridge`], `bridge.py`, `dask_engine.py`, `ray_engine.py` | the process that speaks with the engine |
@@ -30,6 +31,7 @@ mod call;
 mod copy;
 mod dask;
 mod frames;
+mod heard;
 mod landing;
 mod lanes;
 mod options;
@@ -38,6 +40,7 @@ mod routes;
 mod same_code;
 mod setup;
 mod slot;
+mod telling;
 
 use std::path::PathBuf;
 use std::sync::Arc;

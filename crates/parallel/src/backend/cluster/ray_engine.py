@@ -30,8 +30,8 @@ TRIES = 4
 RACES = ("Starting Ray client server failed", "in start_specific_server", "Initialization failure from server")
 # So many workers may read the board at the same time.
 READERS = 100_000
-# So many orders it keeps, for workers that come late. Who misses one runs a batch in vain.
-ORDERS = 1000
+# So many orders it keeps, for workers that come late: who misses one runs a batch in vain. And so much of what happens.
+LIMITS = {"orders": 1000, "told": 100}
 
 
 def runner(name, text):
@@ -55,7 +55,7 @@ def runner(name, text):
                 try:
                     board = ray.get_actor(session)
                     # Not by `ray.get`: while that waits, Ray gives another batch this worker's place.
-                    board.read.remote(seen).future().add_done_callback(answers.put)
+                    board.read.remote("orders", seen).future().add_done_callback(answers.put)
                     seen, orders = answers.get().result()
                 except Exception:
                     # The program is gone.
@@ -78,18 +78,23 @@ def runner(name, text):
                 int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["NodeID"] == here)
             sys.modules[name] = runtime
             threading.Thread(target=listen, name="parallel-orders", daemon=True).start()
+
+        def tell(*told):
+            ray.get_actor(session).write.remote("told", *told)
+
         return runtime.run(
             session, digest, lambda: ray.get(executable[0]), tempfile.gettempdir(), max(runtime.slots, 1), batch,
-            payload, arrays, lambda refs: ray.get(refs[0]))
+            payload, tell, arrays, lambda refs: ray.get(refs[0]))
 
     return run
 
 
 def board():
-    """Where all workers read what shall happen to batches and arrays. It is for what `ray.cancel` is for, by which the
-    head's process for this client may end, and all that runs for it, when a task is just through
-    (https://github.com/ray-project/ray/pull/54798 has the race; 2.60 still has it where a task succeeds)."""
-    limit = ORDERS
+    """Where all workers read what shall happen to batches and arrays, and write what happens in batches that take their
+    time, for the program. It does what `ray.cancel` is for: by that the head's process for this client may end, and all
+    that runs for it, when a task is just through. https://github.com/ray-project/ray/pull/54798 has the race, which 2.60
+    still has where a task succeeds."""
+    limits = LIMITS
 
     class Board:
         def __init__(self):
@@ -98,20 +103,20 @@ def board():
             import time
 
             # Started anew, it goes on with more than it had.
-            self.written = time.time_ns()
-            self.last = collections.deque(maxlen=limit)
-            self.news = asyncio.Condition()
+            self.written = dict.fromkeys(limits, time.time_ns())
+            self.last = {page: collections.deque(maxlen=limit) for page, limit in limits.items()}
+            self.news = {page: asyncio.Condition() for page in limits}
 
-        async def write(self, order, what):
-            async with self.news:
-                self.written += 1
-                self.last.append((order, what))
-                self.news.notify_all()
+        async def write(self, page, *what):
+            async with self.news[page]:
+                self.written[page] += 1
+                self.last[page].append(what)
+                self.news[page].notify_all()
 
-        async def read(self, seen):
-            async with self.news:
-                await self.news.wait_for(lambda: self.written > seen)
-                return self.written, list(self.last)[seen - self.written:]
+        async def read(self, page, seen):
+            async with self.news[page]:
+                await self.news[page].wait_for(lambda: self.written[page] > seen)
+                return self.written[page], list(self.last[page])[seen - self.written[page]:]
 
     return Board
 
@@ -128,11 +133,12 @@ class NoLog:
 
 
 class Engine:
-    def __init__(self, options, runtime, tell_slots, lost):
+    def __init__(self, options, runtime, tell_slots, lost, told):
         self.address = options["address"]
         self.local = int(options.get("local", 0))
         self.timeout = float(options.get("connect_timeout", 10))
         self.tell_slots = tell_slots
+        self.told = told
         self.lost = lost
         self.loop = asyncio.get_running_loop()
         self.session = uuid.uuid4().hex
@@ -228,6 +234,19 @@ class Engine:
         self.digest = digest
         # Before the first batch, which looks for it.
         self.board = await self.aside(self.board.remote)
+        self.hearing = asyncio.ensure_future(self.hear())
+
+    async def hear(self):
+        """Hears what happens in batches that have not ended."""
+        seen = 0
+        while True:
+            news = await self.outcome(self.board.read.remote("told", seen))
+            if isinstance(news, BaseException):
+                # `renew` sees that too.
+                return
+            seen, told = news
+            for batch, payload in told:
+                self.told(batch, payload)
 
     async def store(self, name, content):
         self.arrays[name] = await self.aside(self.ray.put, content)
@@ -235,14 +254,13 @@ class Engine:
     async def drop(self, names):
         for name in names:
             del self.arrays[name]
-        await self.aside(self.board.write.remote, "drop", names)
+        await self.order("drop", names)
 
-    async def run(self, batch, payload, arrays, _once, _ended):
-        # Ray runs nothing twice by itself, whatever is asked for. In a list it stays a reference: a worker
-        # fetches it only if it has it not.
-        arrays = [(name, [self.arrays[name]]) for name in arrays]
-        ref = self.task.remote(
-            [self.executable], self.session, self.digest, batch, payload, arrays)
+    async def order(self, order, what):
+        await self.aside(self.board.write.remote, "orders", order, what)
+
+    async def outcome(self, ref):
+        """What becomes of a reference, or what goes wrong."""
         done = self.loop.create_future()
 
         def tell(future):
@@ -251,7 +269,14 @@ class Engine:
 
         # Not `wrap_future`: Ray does not expect that somebody cancels its futures.
         ref.future().add_done_callback(tell)
-        outcome = await done
+        return await done
+
+    async def run(self, batch, payload, arrays, _once, _ended):
+        # Ray runs nothing twice by itself, whatever is asked for. In a list it stays a reference: a worker
+        # fetches it only if it has it not.
+        arrays = [(name, [self.arrays[name]]) for name in arrays]
+        outcome = await self.outcome(self.task.remote(
+            [self.executable], self.session, self.digest, batch, payload, arrays))
         if isinstance(outcome, BaseException):
             raise self.meant_by(outcome)
         if not outcome:
@@ -272,12 +297,12 @@ class Engine:
         return error
 
     async def cancel(self, batches):
-        await self.aside(self.board.write.remote, "cancel", batches)
+        await self.order("cancel", batches)
         # Whoever begins with one that waits yet is told of it, and returns at once.
         return set(batches)
 
     async def kill(self, batches):
-        await self.aside(self.board.write.remote, "kill", batches)
+        await self.order("kill", batches)
 
     async def renew(self):
         try:

@@ -20,6 +20,8 @@ pub(super) enum Event {
         status: Status,
         bytes: Vec<u8>,
     },
+    /// What happens in a batch that has no answer yet.
+    Told { batch: u64, bytes: Vec<u8> },
     /// The bridge is gone, or the cluster: why.
     Dead(String),
     /// Nothing more shall start.
@@ -105,6 +107,15 @@ impl Shared {
                             batch: word,
                             status,
                             bytes,
+                        });
+                    }
+                }
+                Kind::Told => {
+                    let route = self.routes.lock().batches.get(&word).cloned();
+                    if let Some((_, tell)) = route {
+                        let _ = tell.send(Event::Told {
+                            batch: word,
+                            bytes: payload,
                         });
                     }
                 }

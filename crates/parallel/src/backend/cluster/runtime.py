@@ -22,8 +22,8 @@ import tempfile
 import threading
 import time
 
-SUBMIT, CANCEL, GIVE, FORGET, ANSWER = 4, 5, 7, 8, 19
-VERSION = 1
+SUBMIT, CANCEL, GIVE, FORGET, ANSWER, TOLD = 4, 5, 7, 8, 19, 21
+VERSION = 2
 # A program that has not been heard of for so many seconds is gone.
 LEASE = 40.0
 # So many cancelled batches are remembered that may come yet. One more would run in vain.
@@ -167,15 +167,24 @@ class Slot:
                 except (OSError, ValueError):
                     pass
 
-    def run(self, batch, payload, arrays):
+    def run(self, batch, payload, arrays, tell):
         self.give(arrays)
         self.send(SUBMIT, batch, payload)
-        header = self.process.stdout.read(16)
-        first, word = struct.unpack("<QQ", header) if len(header) == 16 else (0, 0)
-        answer = self.process.stdout.read(first >> 8)
-        if first & 0xFF != ANSWER or word != batch or len(answer) < first >> 8:
-            raise EOFError
-        return answer
+        while True:
+            header = self.process.stdout.read(16)
+            first, word = struct.unpack("<QQ", header) if len(header) == 16 else (0, 0)
+            answer = self.process.stdout.read(first >> 8)
+            if word != batch or len(answer) < first >> 8:
+                raise EOFError
+            if first & 0xFF == ANSWER:
+                return answer
+            if first & 0xFF != TOLD:
+                raise EOFError
+            try:
+                tell(batch, answer)
+            except Exception:
+                # The answer has it all.
+                pass
 
     def kill(self):
         try:
@@ -213,10 +222,11 @@ def session_of(name, make=True):
         return session
 
 
-def run(session, digest, executable, folder, slots, batch, payload, arrays=(), fetch=None, may=None):
+def run(session, digest, executable, folder, slots, batch, payload, tell, arrays=(), fetch=None, may=None):
     """What a slot here makes of a batch; nothing if it was cancelled before it began, and true if it may not run.
 
-    It refers to arrays, each a name, and what `fetch` finds it by.
+    What happens before it has ended is told the program meanwhile, if it takes its time. It refers to arrays, each a
+    name, and what `fetch` finds it by.
     """
     host = socket.gethostname()
     session = session_of(session)
@@ -235,7 +245,7 @@ def run(session, digest, executable, folder, slots, batch, payload, arrays=(), f
         return b""
     answer = None
     try:
-        answer = slot.run(batch, payload, arrays)
+        answer = slot.run(batch, payload, arrays, tell)
         return answer
     except (OSError, EOFError, ValueError):
         raise ChildProcessError(f"the process that ran it on {host} ended with {slot.end()}") from None

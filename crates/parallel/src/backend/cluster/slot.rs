@@ -15,15 +15,16 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::thread;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use parking_lot::Mutex;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Signal, kill_current_process_group};
 
 use super::arrays::Arrays;
 use super::assigned::Assigned;
-use super::batch::{self, Report, Terms};
+use super::batch::{self, Report, SoFar, Terms};
 use super::copy;
 use super::frames::{self, Kind, VERSION};
 use super::setup::Setup;
@@ -84,14 +85,14 @@ fn serve(mark: &str) -> io::Result<()> {
         Some((number, of.max(1)))
     });
     let (number, slots) = place.ok_or_else(|| io::Error::other("no number"))?;
-    let (input, mut output) = take_over()?;
+    let (input, output) = take_over()?;
     let latest = Arc::new(Latest::default());
     let (batches, received) = unbounded();
     let reader = {
         let latest = Arc::clone(&latest);
         move || read(input, &latest, &batches)
     };
-    std::thread::Builder::new()
+    thread::Builder::new()
         .name("parallel-slot".to_owned())
         .spawn(reader)?;
     let here = Slot {
@@ -100,7 +101,7 @@ fn serve(mark: &str) -> io::Result<()> {
         warm: None,
         arrays: Arrays::default(),
     };
-    here.answer_all(&received, &mut output)
+    here.answer_all(&received, &Mutex::new(output))
 }
 
 /// Takes over standard input and output, which are empty and standard error from then on: what tasks print
@@ -160,7 +161,7 @@ struct Slot {
 }
 
 impl Slot {
-    fn answer_all(mut self, received: &Receiver<Received>, output: &mut File) -> io::Result<()> {
+    fn answer_all(mut self, received: &Receiver<Received>, output: &Mutex<File>) -> io::Result<()> {
         for received in received {
             let (id, bytes, cancel) = match received {
                 Received::Batch { id, bytes, cancel } => (id, bytes, cancel),
@@ -173,20 +174,30 @@ impl Slot {
                     continue;
                 }
             };
-            let answer = self.run(bytes, cancel).unwrap_or_else(|error| {
+            let tell = |so_far: &SoFar| {
+                let bytes = batch::begin(so_far);
+                // Who does not hear it does not hear the answer either.
+                let _ = frames::write(&mut *output.lock(), Kind::Told, id, &[&bytes]);
+            };
+            let answer = self.run(bytes, cancel, tell).unwrap_or_else(|error| {
                 batch::begin(&Report {
                     host: current::host().to_owned(),
                     error: Some(error),
                     ..Report::default()
                 })
             });
-            frames::write(output, Kind::Answer, id, &[&answer])?;
+            frames::write(&mut *output.lock(), Kind::Answer, id, &[&answer])?;
         }
         Ok(())
     }
 
-    /// What came of a batch; or why it could not be run.
-    fn run(&mut self, bytes: Vec<u8>, cancel: CancelToken) -> Result<Vec<u8>, String> {
+    /// What came of a batch; or why it could not be run. What happens meanwhile is told, if somebody watches.
+    fn run(
+        &mut self,
+        bytes: Vec<u8>,
+        cancel: CancelToken,
+        tell: impl Fn(&SoFar) + Send,
+    ) -> Result<Vec<u8>, String> {
         let (terms, mut inbox) = batch::open::<Terms>(&bytes)
             .map_err(|_| "the batch makes no sense: is it another build's?")?;
         drop(bytes);
@@ -201,7 +212,17 @@ impl Slot {
             assigned.on_failure(),
             Some(cancel.clone()),
         );
-        let driven = context.enter(|| processes.drive(1, &work));
+        let (running, ended) = bounded::<()>(0);
+        let driven = thread::scope(|scope| {
+            if let Some(heard) = assigned.heard() {
+                let named = thread::Builder::new().name("parallel-told".to_owned());
+                // Without this thread the answer tells it all.
+                let _ = named.spawn_scoped(scope, move || heard.tell_meanwhile(&ended, tell));
+            }
+            let driven = context.enter(|| processes.drive(1, &work));
+            drop(running);
+            driven
+        });
         let cancelled = work.cancelled() && !cancel.is_cancelled();
         drop(work);
         Ok(assigned.into_answer(driven, cancelled))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cluster_harness::DaskCluster;
-use parallel::{Dask, Failure, Output, Parallel, delayed};
+use parallel::{Dask, Failure, Parallel, delayed};
 
 use super::here;
 use crate::home::{Home, call_home, good, outcomes, told};
@@ -93,29 +93,6 @@ fn to_drop_a_stream_ends_what_runs_there() {
         }
         assert_eq!(parallel.map(|i: u64| i + 1, 0..3).unwrap(), [1, 2, 3]);
     });
-}
-
-#[test]
-fn what_is_printed_there_comes_as_lines_here() {
-    fn talk(i: u64) -> u64 {
-        println!("out {i}");
-        eprintln!("err {i}");
-        i
-    }
-    let lines = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let heard = std::sync::Arc::clone(&lines);
-    let parallel = Parallel::new(2)
-        .backend(here().output(Output::Lines))
-        .observer(move |event: &parallel::Event| {
-            if let parallel::Event::Line { task, text, .. } = event {
-                heard.lock().unwrap().push((task.unwrap(), text.clone()));
-            }
-        });
-    with_deadline(|| parallel.map(talk, 0..20)).unwrap();
-    let mut lines = std::mem::take(&mut *lines.lock().unwrap());
-    lines.sort();
-    let expected = (0..20).flat_map(|i| [(i, format!("err {i}")), (i, format!("out {i}"))]);
-    assert_eq!(lines, Vec::from_iter(expected));
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use parallel::{BatchSize, Failure, current, delayed};
+use parallel::{BatchSize, Event, Failure, current, delayed};
 
 use super::parallel;
-use crate::tools::{Signal, with_deadline};
+use crate::tools::{Signal, until, with_deadline};
 
 fn place(_: usize) -> (usize, u32, usize, bool) {
     let task = current().expect("this is a task");
@@ -131,4 +131,26 @@ fn submitted_tasks_that_run_together_have_different_workers() {
         workers.sort_unstable();
         assert_eq!(workers, [0, 1, 2]);
     });
+}
+
+#[test]
+fn a_task_is_told_of_while_it_runs() {
+    fn wait(signal: PathBuf) {
+        until(|| signal.exists());
+    }
+    let signal = Signal::new();
+    let path = signal.path();
+    let parallel = parallel(1).observer(move |event: &Event| {
+        if matches!(
+            event,
+            Event::TaskStarted {
+                index: 0,
+                attempt: 1,
+                ..
+            }
+        ) {
+            signal.give();
+        }
+    });
+    with_deadline(|| parallel.map(wait, [path])).unwrap();
 }

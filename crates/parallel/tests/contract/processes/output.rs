@@ -2,12 +2,13 @@
 #![allow(unsafe_code, reason = "C prints too")]
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process;
 use std::sync::{Arc, Mutex};
 
 use parallel::{Event, Failure, Output, OutputStream, Parallel, Processes, delayed};
 
-use crate::tools::with_deadline;
+use crate::tools::{Signal, until, with_deadline};
 
 type Heard = Arc<Mutex<Vec<(usize, Option<usize>, OutputStream, String)>>>;
 
@@ -137,6 +138,24 @@ fn an_observer_that_panics_harms_nothing() {
             .len(),
         20
     );
+}
+
+#[test]
+fn a_line_comes_while_its_task_runs() {
+    fn talk_and_wait(signal: PathBuf) {
+        println!("I- Ordered Pizza");
+        until(|| signal.exists());
+    }
+    let signal = Signal::new();
+    let path = signal.path();
+    let parallel = Parallel::new(1)
+        .backend(Processes::new().output(Output::Lines))
+        .observer(move |event: &Event| {
+            if matches!(event, Event::Line { .. }) {
+                signal.give();
+            }
+        });
+    with_deadline(|| parallel.map(talk_and_wait, [path])).unwrap();
 }
 
 #[test]
