@@ -119,6 +119,14 @@ print(ray.get(ray.remote(lambda: 1).remote()))
 """
 
 
+class RayClientFirst(DaskFirst):
+    program = f"""
+import ray
+ray.init({os.environ["CLUSTER_FOR_CLIENTS"]!r}, log_to_driver=False, logging_level="error")
+print(ray.get(ray.remote(lambda: 1).remote()))
+"""
+
+
 def main():
     figures = answers()
     # Some of them wait for ever for a cluster that does not answer; then this process ends.

@@ -6,7 +6,7 @@
 //! | words | a figure is |
 //! |---|---|
 //! | `ENGINE tasks N MICROS` | the seconds a task of one call of so many that last so long |
-//! | `ENGINE first` | the seconds from nothing to the first result of a new connection |
+//! | `ENGINE first` | the seconds from nothing to the first result of a new connection; with `node`, as programs on a node connect |
 //! | `ENGINE memory N` | by how many bytes the Python process grows in so many tasks |
 //! | `ENGINE python CLASS NUMBER…` | what that one says |
 
@@ -98,13 +98,20 @@ impl Stage {
                     })
                 })
             }
-            "first" => Box::new(move || {
-                let start = Instant::now();
-                let backend = AnyBackend::named(&place.name).unwrap();
-                let parallel = Parallel::new(1).backend(backend);
-                parallel.map(|i: u64| i + 1, 0..1).unwrap();
-                start.elapsed().as_secs_f64()
-            }),
+            "first" => {
+                let address = match rest {
+                    ["node"] => place.address,
+                    _ => place.client_address,
+                };
+                let name = format!("{engine}={address}");
+                Box::new(move || {
+                    let start = Instant::now();
+                    let backend = AnyBackend::named(&name).unwrap();
+                    let parallel = Parallel::new(1).backend(backend);
+                    parallel.map(|i: u64| i + 1, 0..1).unwrap();
+                    start.elapsed().as_secs_f64()
+                })
+            }
             "memory" => {
                 let n = number(0);
                 let parallel = Parallel::new(-1).backend(place.backend);
@@ -121,7 +128,11 @@ impl Stage {
                     return Err("too few words".to_owned());
                 };
                 let numbers: Vec<f64> = numbers.iter().filter_map(|it| it.parse().ok()).collect();
-                let environment = [("CLUSTER", place.address), ("SLOTS", JOBS.to_string())];
+                let environment = [
+                    ("CLUSTER", place.address),
+                    ("CLUSTER_FOR_CLIENTS", place.client_address),
+                    ("SLOTS", JOBS.to_string()),
+                ];
                 self.python.env(&environment).start(class, &numbers)?
             }
             _ => return Err(format!("it does not know {what}")),
@@ -138,8 +149,8 @@ impl Stage {
         Ok(Place {
             bridge: bridge_of(&format!("{dask:?}")),
             backend: dask.clone().into(),
-            name: format!("dask={}", cluster.address()),
             address: cluster.address().to_owned(),
+            client_address: cluster.address().to_owned(),
         })
     }
 
@@ -156,8 +167,8 @@ impl Stage {
         Ok(Place {
             bridge: bridge_of(&format!("{ray:?}")),
             backend: ray.clone().into(),
-            name: format!("ray={}", cluster.address()),
             address: cluster.inner_address(),
+            client_address: cluster.address(),
         })
     }
 }
@@ -165,10 +176,10 @@ impl Stage {
 /// A cluster that runs.
 struct Place {
     backend: AnyBackend,
-    /// For a new connection.
-    name: String,
-    /// For the engine's own clients.
+    /// For who is on a node of it.
     address: String,
+    /// For who is elsewhere.
+    client_address: String,
     /// The Python process of the backend.
     bridge: u32,
 }

@@ -11,9 +11,17 @@ struct Engine {
     plain_class: &'static str,
     joblib: &'static str,
     joblib_class: &'static str,
-    first_class: &'static str,
+    firsts: &'static [First],
     /// Seconds in which the first result shall be there.
     ready: f64,
+}
+
+/// A way to connect, and what it is called.
+struct First {
+    name: &'static str,
+    title: &'static str,
+    ours: &'static str,
+    class: &'static str,
 }
 
 const ENGINES: [Engine; 2] = [
@@ -24,7 +32,12 @@ const ENGINES: [Engine; 2] = [
         plain_class: "DaskMap",
         joblib: "joblib on Dask",
         joblib_class: "DaskJoblib",
-        first_class: "DaskFirst",
+        firsts: &[First {
+            name: "first",
+            title: "the first result",
+            ours: "first",
+            class: "DaskFirst",
+        }],
         ready: 1.0,
     },
     Engine {
@@ -34,7 +47,20 @@ const ENGINES: [Engine; 2] = [
         plain_class: "RayTasks",
         joblib: "joblib on Ray",
         joblib_class: "RayJoblib",
-        first_class: "RayFirst",
+        firsts: &[
+            First {
+                name: "first",
+                title: "the first result, on a node of the cluster",
+                ours: "first node",
+                class: "RayFirst",
+            },
+            First {
+                name: "client-first",
+                title: "the first result, from elsewhere",
+                ours: "first",
+                class: "RayClientFirst",
+            },
+        ],
         ready: 2.0,
     },
 ];
@@ -54,7 +80,9 @@ pub(super) fn cases() -> Vec<Case> {
         for lengths in TASKS {
             cases.push(tasks(&stage, &engine, lengths));
         }
-        cases.push(first(&stage, &engine));
+        for way in engine.firsts {
+            cases.push(first(&stage, &engine, way));
+        }
         cases.push(memory(&stage, &engine));
     }
     cases
@@ -106,11 +134,11 @@ fn tasks(stage: &Stage, engine: &Engine, lengths: (u64, u64, u64, u64)) -> Case 
     .heavy()
 }
 
-fn first(stage: &Stage, engine: &Engine) -> Case {
+fn first(stage: &Stage, engine: &Engine, way: &First) -> Case {
     let name = engine.name;
     let case = Case::new(
-        format!("cluster-{name}-first"),
-        format!("{}, the first result", engine.title),
+        format!("cluster-{name}-{}", way.name),
+        format!("{}, {}", engine.title, way.title),
         Unit::Seconds,
     )
     .about(
@@ -118,12 +146,12 @@ fn first(stage: &Stage, engine: &Engine) -> Case {
          program in Python that does that, from its start.",
     )
     .aim(Aim::amount(engine.ready));
-    let case = on(case, stage, OURS, format!("{name} first"));
+    let case = on(case, stage, OURS, format!("{name} {}", way.ours));
     on(
         case,
         stage,
         engine.plain,
-        format!("{name} python {}", engine.first_class),
+        format!("{name} python {}", way.class),
     )
     .of_python()
     .heavy()

@@ -171,9 +171,12 @@ class Engine:
         # None of Ray's own repetitions: the bridge counts them.
         self.task = self.ray.remote(self.function).options(
             max_retries=0, num_cpus=1, name="parallel", runtime_env=None)
-        self.board = self.ray.remote(board()).options(
+        actor = self.ray.remote(board()).options(
             name=self.session, num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=READERS,
             runtime_env=None)
+        # Before the first batch, which looks for it.
+        self.board = await self.aside(actor.remote)
+        self.hearing = asyncio.ensure_future(self.hear())
         return await self.slots(), f"ray {self.ray.__version__}"
 
     async def check_address(self):
@@ -232,9 +235,6 @@ class Engine:
     async def ship(self, executable, digest):
         self.executable = await self.aside(self.ray.put, executable)
         self.digest = digest
-        # Before the first batch, which looks for it.
-        self.board = await self.aside(self.board.remote)
-        self.hearing = asyncio.ensure_future(self.hear())
 
     async def hear(self):
         """Hears what happens in batches that have not ended."""
