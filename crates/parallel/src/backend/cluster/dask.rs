@@ -77,7 +77,7 @@ impl Dask {
             engine: "dask",
             text: TEXT,
             address,
-            batch_time: Duration::from_millis(400),
+            batch_time: Duration::from_millis(500),
             options,
         })?;
         Ok(Self { cluster })

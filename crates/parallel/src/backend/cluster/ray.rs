@@ -82,7 +82,7 @@ impl Ray {
             engine: "ray",
             text: TEXT,
             address,
-            // Between two batches it gives a slot up, and its nodes tell each other every 100 ms what is free.
+            // Between two batches it gives a slot up, and finds it again late.
             batch_time: Duration::from_secs(1),
             options,
         })?;

@@ -144,7 +144,9 @@ class Engine:
         self.session = uuid.uuid4().hex
         self.function = runner(f"parallel_runtime_{self.session}", runtime)
         self.arrays = {}
-        self.folder = self.task = self.board = self.executable = self.digest = None
+        self.folder = self.near = self.far = self.board = self.executable = self.digest = None
+        # How many batches Ray has, and how many it can run.
+        self.batches = self.count = 0
 
     def aside(self, function, *arguments, **named):
         """Calls what may take its time, in a thread."""
@@ -169,8 +171,12 @@ class Engine:
             ) from None
         await self.init()
         # None of Ray's own repetitions: the bridge counts them.
-        self.task = self.ray.remote(self.function).options(
-            max_retries=0, num_cpus=1, name="parallel", runtime_env=None)
+        batches = self.ray.remote(self.function)
+        options = dict(max_retries=0, num_cpus=1, name="parallel", runtime_env=None)
+        # Few batches stay on few nodes, which have the executable then; many go to all in turn. Otherwise Ray sends
+        # one to a node of which it has not heard yet that it is busy, and another idles.
+        self.near = batches.options(**options)
+        self.far = batches.options(scheduling_strategy="SPREAD", **options)
         actor = self.ray.remote(board()).options(
             name=self.session, num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=READERS,
             runtime_env=None)
@@ -227,7 +233,8 @@ class Engine:
 
     async def slots(self):
         resources = await self.aside(self.ray.cluster_resources)
-        return int(resources.get("CPU", 0))
+        self.count = int(resources.get("CPU", 0))
+        return self.count
 
     async def recount(self):
         self.tell_slots(await self.slots())
@@ -275,8 +282,13 @@ class Engine:
         # Ray runs nothing twice by itself, whatever is asked for. In a list it stays a reference: a worker
         # fetches it only if it has it not.
         arrays = [(name, [self.arrays[name]]) for name in arrays]
-        outcome = await self.outcome(self.task.remote(
-            [self.executable], self.session, self.digest, batch, payload, arrays))
+        self.batches += 1
+        task = self.far if 2 * self.batches >= self.count else self.near
+        try:
+            outcome = await self.outcome(task.remote(
+                [self.executable], self.session, self.digest, batch, payload, arrays))
+        finally:
+            self.batches -= 1
         if isinstance(outcome, BaseException):
             raise self.meant_by(outcome)
         if not outcome:
@@ -314,7 +326,7 @@ class Engine:
 
     async def close(self):
         try:
-            if self.task:
+            if self.near:
                 await self.aside(self.ray.shutdown)
         finally:
             if self.folder:
