@@ -40,7 +40,7 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
         ),
         cluster::explicit_init()?,
         // Another configuration of every crate: beside the rest, it would have all of it built again.
-        Step::cargo("model checks", "test -p parallel --lib --release loom")
+        Step::cargo("model checks", "test -p parallel --lib --profile model loom")
             .must_run_tests()
             .env("RUSTFLAGS", "--cfg loom")
             .env(
