@@ -7,7 +7,8 @@ use crate::cluster;
 use crate::step::{Step, root};
 
 /// Those that only add something.
-pub(crate) const FEATURES: &str = "parallel/stream,parallel/ndarray,parallel/cluster-tests";
+pub(crate) const FEATURES: &str =
+    "parallel/stream,parallel/ndarray,parallel/cluster-tests,simulate/cluster-tests";
 
 /// Everything that must hold before a change is accepted, the quick steps first.
 pub(crate) fn test() -> Result<Vec<Step>, String> {
