@@ -226,6 +226,7 @@ mod tests {
         #[test]
         fn nonsense_is_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = open::<Terms>(&bytes);
+            let _ = open::<SoFar>(&bytes);
             if let Ok((_, mut inbox)) = open::<Report>(&bytes) {
                 while let Ok(true) = inbox.next() {
                     prop_assert!(inbox.payload().len() <= bytes.len());
