@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use parallel::{Event, Output, Parallel};
 
 use super::{Here, here};
-use crate::tools::{Signal, until, with_deadline};
+use crate::tools::{Signal, give, until, with_deadline};
 
 /// Has this done with each line and its task.
 fn listening(hear: impl Fn(usize, &str) + Send + Sync + 'static) -> Parallel<Here> {
@@ -47,12 +47,12 @@ fn a_line_comes_while_its_task_runs() {
         i
     }
     let signal = Signal::new();
-    let path = signal.path();
+    let (path, given) = (signal.path(), signal.path());
     let lines = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&lines);
     let parallel = listening(move |_, text| {
         heard.lock().unwrap().push(text.to_owned());
-        signal.give();
+        give(&given);
     });
     // Both in one batch.
     let parallel = parallel.batch_size(2);

@@ -1,7 +1,7 @@
 //! What the tests share.
 
 use std::io::{Write, stderr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -48,8 +48,13 @@ impl Signal {
     }
 
     pub fn give(&self) {
-        std::fs::write(&self.0, "").unwrap();
+        give(&self.0);
     }
+}
+
+/// The same for who has only its path, as an observer should, which may be dropped later than its test ends.
+pub fn give(signal: &Path) {
+    std::fs::write(signal, "").unwrap();
 }
 
 impl Drop for Signal {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use parallel::{BatchSize, Event, Failure, current, delayed};
 
 use super::parallel;
-use crate::tools::{Signal, until, with_deadline};
+use crate::tools::{Signal, give, until, with_deadline};
 
 fn place(_: usize) -> (usize, u32, usize, bool) {
     let task = current().expect("this is a task");
@@ -139,7 +139,7 @@ fn a_task_is_told_of_while_it_runs() {
         until(|| signal.exists());
     }
     let signal = Signal::new();
-    let path = signal.path();
+    let (path, given) = (signal.path(), signal.path());
     let parallel = parallel(1).observer(move |event: &Event| {
         if matches!(
             event,
@@ -149,7 +149,7 @@ fn a_task_is_told_of_while_it_runs() {
                 ..
             }
         ) {
-            signal.give();
+            give(&given);
         }
     });
     with_deadline(|| parallel.map(wait, [path])).unwrap();

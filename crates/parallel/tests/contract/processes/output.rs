@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use parallel::{Event, Failure, Output, OutputStream, Parallel, Processes, delayed};
 
-use crate::tools::{Signal, until, with_deadline};
+use crate::tools::{Signal, give, until, with_deadline};
 
 type Heard = Arc<Mutex<Vec<(usize, Option<usize>, OutputStream, String)>>>;
 
@@ -147,12 +147,12 @@ fn a_line_comes_while_its_task_runs() {
         until(|| signal.exists());
     }
     let signal = Signal::new();
-    let path = signal.path();
+    let (path, given) = (signal.path(), signal.path());
     let parallel = Parallel::new(1)
         .backend(Processes::new().output(Output::Lines))
         .observer(move |event: &Event| {
             if matches!(event, Event::Line { .. }) {
-                signal.give();
+                give(&given);
             }
         });
     with_deadline(|| parallel.map(talk_and_wait, [path])).unwrap();
