@@ -56,8 +56,8 @@ def answer(first, count, seconds):
     whole = int(seconds)
     host = b"nowhere"
     report = varint(len(host)) + host + varint(count) + varint(whole) + varint(int((seconds - whole) * 1e9))
-    # Nobody has cancelled it, there is no error, and nothing happened: six fields, none of which is longer.
-    report += bytes(6)
+    # Nobody has cancelled it, there is no error, and nothing happened: four fields, none of which is longer.
+    report += bytes(4)
     outcomes = b"".join(struct.pack("<QQ", DONE, first + i) for i in range(count))
     return struct.pack("<I", len(report)) + report + outcomes
 

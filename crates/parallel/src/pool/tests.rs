@@ -1,6 +1,6 @@
 use super::*;
 
-/// With `RUSTFLAGS="--cfg loom" cargo test -p parallel --lib --release loom`: every order in which
+/// With `RUSTFLAGS="--cfg loom" cargo test -p parallel --lib --profile model loom`: every order in which
 /// a caller and its helpers can meet.
 #[cfg(loom)]
 mod loom {

@@ -9,6 +9,7 @@
 //!
 //! All between are opaque bytes to the bridge and to the engine.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,18 +51,24 @@ pub(super) struct Report {
     /// Why no task could be run, if so.
     pub(super) error: Option<String>,
     /// What happened, if anybody wants to know.
-    pub(super) happened: SoFar,
+    pub(super) happened: Happened,
 }
 
-/// What has happened so far in a run of a batch.
+/// What happened in a run of a batch.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct SoFar {
+pub(super) struct Happened {
     /// What tells this run from others of the same batch.
     pub(super) run: u64,
-    /// So many events were before these.
-    pub(super) before: u64,
     /// In their order.
     pub(super) events: Vec<Told>,
+}
+
+/// What is new in a batch that still runs.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SoFar {
+    /// What of the events these numbers have may be told before the batch has ended: all but the ends of tasks.
+    pub(super) happened: Happened,
+    pub(super) numbers: Range<u64>,
     /// The index of the task that runs, and which attempt at it.
     pub(super) running: Option<(u64, u32)>,
 }

@@ -289,7 +289,7 @@ where
                 Some(Event::Told { batch, bytes }) => {
                     let flight = self.flights.lock().get(&batch).map(Arc::clone);
                     if let Some(flight) = flight {
-                        self.hear(&flight, &bytes);
+                        self.tell_so_far(&flight, &bytes);
                     }
                 }
                 Some(Event::Stop) => {

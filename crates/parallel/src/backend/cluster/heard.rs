@@ -7,8 +7,8 @@
 //!                               └─ what is new, after half a second ─► a message of its own, while it runs
 //! ```
 //!
-//! A message may come late, or not at all. So it says how many events were before, and the answer repeats them: the
-//! program tells what it has not told yet; see [`Progress`](super::telling::Progress).
+//! A message may come late, or not at all. So it says which events these are, and the answer repeats them: the program
+//! tells what it has not told yet; see [`Progress`](super::telling::Progress).
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use parking_lot::Mutex;
 
-use super::batch::{SoFar, Time, Told};
+use super::batch::{Happened, SoFar, Time, Told};
 use crate::observe::{Event, Observers, OutputStream};
 use crate::work::Watching;
 
@@ -102,11 +102,10 @@ impl Heard {
                 return;
             }
             let so_far = self.so_far(before);
-            if so_far.events.is_empty() && so_far.running == running {
-                continue;
+            before = usize::try_from(so_far.numbers.end).unwrap_or(usize::MAX);
+            if !so_far.happened.events.is_empty() || so_far.running != running {
+                tell(&so_far);
             }
-            tell(&so_far);
-            before += so_far.events.len();
             running = so_far.running;
             if self.events.lock().told.len() > before {
                 let _ = self.renewed.try_send(());
@@ -117,33 +116,40 @@ impl Heard {
     /// What is new after so many events, or the first of it.
     fn so_far(&self, before: usize) -> SoFar {
         let events = self.events.lock();
-        let mut text = 0;
-        let new = events.told.iter().skip(before).take_while(|(told, _)| {
-            let is_room = text < MOST_TEXT;
-            text += size_of::<Told>() + told.text();
-            is_room
-        });
+        let (mut text, mut end) = (0, before);
+        let mut new = Vec::new();
+        for (told, _) in events.told.iter().skip(before) {
+            if text >= MOST_TEXT {
+                break;
+            }
+            end += 1;
+            // The end of a task comes with its outcome.
+            if !matches!(told, Told::Ran { .. }) {
+                text += size_of::<Told>() + told.text();
+                new.push(told.clone());
+            }
+        }
         SoFar {
-            run: self.run,
-            before: before as u64,
-            events: new.map(|(told, at)| told.clone().later(at)).collect(),
+            happened: Happened {
+                run: self.run,
+                events: new,
+            },
+            numbers: before as u64..end as u64,
             running: events.running,
         }
     }
 
     /// All that happened, once nothing does any more.
-    pub(super) fn end(&self) -> SoFar {
+    pub(super) fn end(&self) -> Happened {
         self.watching.end();
         let events = std::mem::take(&mut *self.events.lock());
         let told = events.told.into_iter();
         let lost = (events.lost > 0).then_some(Told::Lost {
             events: events.lost,
         });
-        SoFar {
+        Happened {
             run: self.run,
-            before: 0,
             events: told.map(|(told, at)| told.later(&at)).chain(lost).collect(),
-            running: None,
         }
     }
 }
@@ -192,4 +198,40 @@ fn portable(event: &Event, now: Instant) -> Option<Told> {
         Event::Lost { events } => Told::Lost { events: *events },
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_does_not_wait_for_the_ends_of_tasks_before_it() {
+        let heard = Heard::begin().unwrap();
+        let ended = |index| Event::TaskFinished {
+            run: 1,
+            index,
+            attempt: 1,
+            worker: 0,
+            started: Instant::now(),
+            run_time: Duration::ZERO,
+            wait_time: Duration::ZERO,
+            failure: None,
+        };
+        let line = Event::Line {
+            run: 1,
+            worker: 0,
+            task: None,
+            stream: OutputStream::Stdout,
+            text: "I- Ordered Pizza".to_owned(),
+        };
+        for index in 0..1000 {
+            heard.events.lock().add(&ended(index));
+        }
+        heard.events.lock().add(&line);
+        let so_far = heard.so_far(0);
+        assert_eq!(so_far.numbers, 0..1001);
+        assert!(matches!(&so_far.happened.events[..], [Told::Line { .. }]));
+        // The first event is that the call has begun, which nobody is told.
+        assert_eq!(heard.end().events.len(), 1001);
+    }
 }

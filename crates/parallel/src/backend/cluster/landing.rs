@@ -53,7 +53,7 @@ where
             self.short.store(short, Ordering::Relaxed);
         }
         let arrived = Instant::now();
-        self.tell_all(flight, report.happened, true, arrived);
+        self.tell_rest(flight, report.happened, arrived);
         let answered = self.take_in(flight, &mut inbox, &report.host, arrived)?;
         if report.cancelled {
             self.work.cancel();

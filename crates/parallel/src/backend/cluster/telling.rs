@@ -2,9 +2,10 @@
 //! A task's end is told with its outcome, so with the answer.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::time::Instant;
 
-use super::batch::{self, SoFar, Time, Told};
+use super::batch::{self, Happened, SoFar, Time, Told};
 use super::call::{Call, Flight};
 use crate::delayed::Portable;
 use crate::observe::{self, OutputStream};
@@ -27,24 +28,33 @@ impl Progress {
         self.begun.insert((index, attempt))
     }
 
-    /// What of this has not been told, and may be.
-    fn news(&mut self, so_far: SoFar, is_all: bool) -> Vec<Told> {
-        if self.run != so_far.run {
-            self.run = so_far.run;
-            self.events = 0;
-        }
+    /// What of a message has not been told.
+    fn news(&mut self, message: Happened, numbers: &Range<u64>) -> Vec<Told> {
+        self.of(message.run);
         // The answer has what a message had that is missing.
-        if so_far.before > self.events {
+        if numbers.start != self.events {
             return Vec::new();
         }
+        self.events = numbers.end;
+        message.events
+    }
+
+    /// What of all that happened has not been told.
+    fn rest(&mut self, all: Happened) -> impl Iterator<Item = Told> + use<> {
+        self.of(all.run);
         let told = self.events;
-        self.events = told.max(so_far.before + so_far.events.len() as u64);
-        let events = (so_far.before..).zip(so_far.events);
-        let news = events.filter(|(number, event)| match event {
-            Told::Ran { .. } => is_all,
-            _ => *number >= told,
-        });
-        news.map(|(_, event)| event).collect()
+        let numbered = (0..).zip(all.events);
+        let new = numbered
+            .filter(move |(number, event)| *number >= told || matches!(event, Told::Ran { .. }));
+        new.map(|(_, event)| event)
+    }
+
+    /// Another run has events of its own.
+    fn of(&mut self, run: u64) {
+        if self.run != run {
+            self.run = run;
+            self.events = 0;
+        }
     }
 }
 
@@ -52,26 +62,32 @@ impl<T: Portable> Call<'_, '_, T>
 where
     T::Output: Send + 'static,
 {
-    /// Tells what has happened so far in a batch that runs.
-    pub(super) fn hear(&self, flight: &Flight, bytes: &[u8]) {
+    /// Tells what is new in a batch that runs.
+    pub(super) fn tell_so_far(&self, flight: &Flight, bytes: &[u8]) {
         // What makes no sense is seen when the answer makes none.
-        if let Ok((so_far, _)) = batch::open::<SoFar>(bytes) {
-            self.tell_all(flight, so_far, false, Instant::now());
-        }
-    }
-
-    /// Tells what has happened, of all of a batch or of what it has done so far.
-    pub(super) fn tell_all(&self, flight: &Flight, so_far: SoFar, is_all: bool, arrived: Instant) {
-        let Some(watching) = self.work.watching() else {
+        let (Some(watching), Ok((so_far, _))) = (self.work.watching(), batch::open::<SoFar>(bytes))
+        else {
             return;
         };
-        let running = so_far.running;
-        let news = flight.progress.lock().news(so_far, is_all);
+        let mut progress = flight.progress.lock();
+        let news = progress.news(so_far.happened, &so_far.numbers);
+        drop(progress);
+        let arrived = Instant::now();
         for told in news {
             tell(watching, flight, told, arrived);
         }
-        if let Some((index, attempt)) = running {
+        if let Some((index, attempt)) = so_far.running {
             begin(watching, flight, index, attempt);
+        }
+    }
+
+    /// Tells the rest, with the answer.
+    pub(super) fn tell_rest(&self, flight: &Flight, all: Happened, arrived: Instant) {
+        if let Some(watching) = self.work.watching() {
+            let rest = flight.progress.lock().rest(all);
+            for told in rest {
+                tell(watching, flight, told, arrived);
+            }
         }
     }
 }
@@ -145,16 +161,12 @@ mod tests {
         }
     }
 
-    fn so_far(run: u64, before: u64, lines: std::ops::Range<usize>) -> SoFar {
-        SoFar {
-            run,
-            before,
-            events: lines.map(line).collect(),
-            running: None,
-        }
+    fn happened(run: u64, lines: Range<usize>) -> Happened {
+        let events = lines.map(line).collect();
+        Happened { run, events }
     }
 
-    fn texts(told: Vec<Told>) -> Vec<String> {
+    fn texts(told: impl IntoIterator<Item = Told>) -> Vec<String> {
         let text = |told| match told {
             Told::Line { text, .. } => text,
             other => panic!("{other:?}"),
@@ -165,16 +177,17 @@ mod tests {
     #[test]
     fn each_event_is_told_once_whichever_messages_come() {
         let mut progress = Progress::default();
-        assert_eq!(texts(progress.news(so_far(7, 0, 0..2), false)), ["0", "1"]);
+        let mut message = |run, lines: Range<usize>| {
+            let numbers = lines.start as u64..lines.end as u64;
+            texts(progress.news(happened(run, lines), &numbers))
+        };
+        assert_eq!(message(7, 0..2), ["0", "1"]);
         // That from 2 to 4 got lost, and one came twice.
-        assert!(progress.news(so_far(7, 4, 4..5), false).is_empty());
-        assert!(progress.news(so_far(7, 0, 0..2), false).is_empty());
-        assert_eq!(
-            texts(progress.news(so_far(7, 0, 0..6), true)),
-            ["2", "3", "4", "5"]
-        );
+        assert!(message(7, 4..5).is_empty());
+        assert!(message(7, 0..2).is_empty());
+        assert_eq!(texts(progress.rest(happened(7, 0..4))), ["2", "3"]);
         // Another run prints its lines itself.
-        assert_eq!(texts(progress.news(so_far(8, 0, 0..1), false)), ["0"]);
+        assert_eq!(texts(progress.rest(happened(8, 0..1))), ["0"]);
         assert!(progress.begins(3, 1) && !progress.begins(3, 1) && progress.begins(3, 2));
     }
 }
