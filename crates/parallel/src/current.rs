@@ -27,11 +27,17 @@ struct Place {
 
 thread_local! {
     static PLACE: RefCell<Option<Place>> = const { RefCell::new(None) };
-    /// The task's index, and the number of its attempt; `NO_TASK` between tasks.
-    static TASK: Cell<(usize, u32)> = const { Cell::new(NO_TASK) };
+    /// The task's index.
+    static INDEX: Cell<usize> = const { Cell::new(0) };
+    /// The number of its attempt; 0 between tasks. By itself, since of most tasks it is the same as of the one before.
+    static ATTEMPT: Cell<u32> = const { Cell::new(0) };
 }
 
-const NO_TASK: (usize, u32) = (0, 0);
+/// Index and attempt of the task that runs on this thread.
+fn task() -> Option<(usize, u32)> {
+    let attempt = ATTEMPT.get();
+    (attempt > 0).then(|| (INDEX.get(), attempt))
+}
 
 /// Where the task that runs on this thread is; `None` if that is no task of a
 /// [`Parallel`](crate::Parallel).
@@ -48,10 +54,7 @@ const NO_TASK: (usize, u32) = (0, 0);
 /// ```
 #[must_use]
 pub fn current() -> Option<Current> {
-    let (index, attempt) = TASK.get();
-    if (index, attempt) == NO_TASK {
-        return None;
-    }
+    let (index, attempt) = task()?;
     PLACE.with_borrow(|place| {
         place.as_ref().map(|place| Current {
             index,
@@ -64,10 +67,7 @@ pub fn current() -> Option<Current> {
 
 /// The task that runs on this thread, and who wants to know of its spans; `None` if nobody does.
 pub(crate) fn watched_task() -> Option<(TaskPlace, Arc<dyn SpanSink>)> {
-    let (index, attempt) = TASK.get();
-    if (index, attempt) == NO_TASK {
-        return None;
-    }
+    let (index, attempt) = task()?;
     PLACE.with_borrow(|place| {
         let place = place.as_ref()?;
         let task = TaskPlace {
@@ -197,7 +197,7 @@ pub(crate) fn host() -> &'static str {
 /// The rest of this thread's time until it is dropped, in which tasks of one lane run. Calls inside of
 /// tasks make one inside another.
 pub(crate) struct Here {
-    outer: (Option<Place>, (usize, u32)),
+    outer: (Option<Place>, usize, u32),
 }
 
 impl Here {
@@ -212,7 +212,7 @@ impl Here {
             spans,
         }));
         Self {
-            outer: (place, TASK.replace(NO_TASK)),
+            outer: (place, INDEX.get(), ATTEMPT.replace(0)),
         }
     }
 
@@ -239,19 +239,26 @@ impl Here {
     /// The task that runs from now on. Attempts count from 1.
     #[inline]
     pub(crate) fn task(&self, index: usize, attempt: u32) {
-        TASK.set((index, attempt));
+        INDEX.set(index);
+        ATTEMPT.set(attempt);
+    }
+
+    /// The same, for one that is started as often as the one before.
+    #[inline]
+    pub(crate) fn next_task(&self, index: usize) {
+        INDEX.set(index);
     }
 
     /// No task runs from now on.
     pub(crate) fn between_tasks(&self) {
-        TASK.set(NO_TASK);
+        ATTEMPT.set(0);
     }
 }
 
 impl Drop for Here {
     fn drop(&mut self) {
-        let (place, task) = (self.outer.0.take(), self.outer.1);
-        PLACE.set(place);
-        TASK.set(task);
+        PLACE.set(self.outer.0.take());
+        INDEX.set(self.outer.1);
+        ATTEMPT.set(self.outer.2);
     }
 }

@@ -53,10 +53,10 @@ pub trait Backend<T: Task>: Send + Sync {
     /// If tasks are left that it could not run. A call that fails so has no results.
     fn drive(&self, lanes: usize, work: &Work<'_, T>) -> Result<(), BackendError>;
 
-    /// How long a batch shall last: a hundred times what it costs to hand one out, or so. Longer
+    /// How long a batch shall last: a hundred times what it costs to hand one out, or more. Longer
     /// batches waste time at the end of a call, shorter ones all along.
     fn batch_time(&self) -> Duration {
-        Duration::from_micros(50)
+        Duration::from_micros(200)
     }
 
     /// How many tasks it can run at a time, if that is not up to the CPUs of this machine: what a number

@@ -229,8 +229,9 @@ impl<T: Task> Work<'_, T> {
     ) {
         let (stopping, ends_call) = (&*self.stopping, self.ends_call);
         let (mut ahead, mut values, mut index) = (Ahead::of(tasks), row.writer(), first);
+        here.task(index, 1);
         for task in ahead.tasks.by_ref() {
-            here.task(index, 1);
+            here.next_task(index);
             index += 1;
             let value = values.push(task.call());
             if ends_call.is_some_and(|ends| ends(value)) {
