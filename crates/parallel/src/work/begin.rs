@@ -151,7 +151,7 @@ impl<'a, T: Task> Work<'a, T> {
             on_failure: plan.on_failure,
             ends_call: None,
             stopping,
-            sharing: (plan.batch_size == BatchSize::Auto).then(Sharing::default),
+            sharing: (plan.batch_size == BatchSize::Auto).then(|| Sharing::new(plan.batch_time)),
             _watch: watch,
             span,
             watching,

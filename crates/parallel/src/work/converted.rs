@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Batch, BatchSize, OnFailure, Plan, PreDispatch, Ran, Watching, Work};
+use super::{Batch, BatchSize, OnFailure, Plan, PreDispatch, Ran, Sharing, Watching, Work};
 use crate::cancel::CancelToken;
 use crate::delayed::Task;
 use crate::error::{Failure, TaskError};
@@ -59,6 +59,7 @@ where
         let mut view = Work::behind(origin, self.on_failure, None);
         view.span = self.span.clone();
         view.stopping = Arc::clone(&self.stopping);
+        view.sharing = self.sharing.as_ref().map(Sharing::alike);
         view
     }
 }

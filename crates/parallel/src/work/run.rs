@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 use std::vec::IntoIter;
 
-use super::{Batch, Output, Ran, Row, Sharing, Watching, Work, spans};
+use super::{Batch, Output, Ran, Row, Watching, Work, spans};
 use crate::batch_end::Batches;
 use crate::current::Here;
 use crate::delayed::Task;
@@ -53,14 +53,15 @@ impl<T: Task> Work<'_, T> {
             watching.worker(worker, None);
         }
         loop {
+            let at_many = self.at_many();
             let Some((batch, row)) = self.take_with_row() else {
+                drop(at_many);
                 if self.others_share() {
                     continue;
                 }
                 return;
             };
-            let sharing = self.sharing.as_ref();
-            let _at_many = sharing.and_then(|sharing| sharing.begin(batch.len()));
+            let _at_many = at_many.filter(|_| batch.len() > 1);
             let start = Instant::now();
             let tasks = match self.watching() {
                 None if !spans::wanted() => self.run_batch(batch, row, &here),
@@ -71,26 +72,16 @@ impl<T: Task> Work<'_, T> {
         }
     }
 
-    /// There is nothing left to take. Whether another lane has given a part of what it had.
-    fn others_share(&self) -> bool {
-        let sharing = self.sharing.as_ref().filter(|_| !self.stopped());
-        sharing.is_some_and(|sharing| sharing.wait(&self.stopping))
-    }
-
     /// Gives back as many of these tasks, of which the first has this index, as make equal parts for
     /// all the lanes that wait for some; and the places for their results.
     #[cold]
     fn share(&self, first: usize, tasks: &mut IntoIter<T>, places: &mut Option<Row<T::Output>>) {
-        let waiting = self.sharing.as_ref().map_or(0, Sharing::waiting);
-        let part = tasks.len().div_ceil(waiting + 1);
-        if waiting == 0 {
-            self.stopping.resume();
-        }
+        let part = self.part_of(tasks.len());
         if self.stopped() || part == tasks.len() {
             return;
         }
         let mut rest: Vec<T> = std::mem::take(tasks).collect();
-        let mut parts = 0;
+        let mut parts = Vec::new();
         while rest.len() > part {
             let tasks = rest.split_off(rest.len() - part.min(rest.len() - part));
             if let (Output::Kept(_, room), Some(places)) = (&self.output, places.as_mut()) {
@@ -98,14 +89,10 @@ impl<T: Task> Work<'_, T> {
                 room.lock().take_back(places);
             }
             let first = first + rest.len();
-            self.give_back(Batch { first, tasks });
-            parts += 1;
+            parts.push(Batch { first, tasks });
         }
         *tasks = rest.into_iter();
-        self.stopping.resume();
-        if let Some(sharing) = &self.sharing {
-            sharing.give(parts);
-        }
+        self.give_parts(parts);
     }
 
     /// The next tasks, and the places for their results if there are such.

@@ -17,18 +17,21 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::stopping::Stopping;
+use super::stopping::{Bell, Stopping};
+use super::{Batch, Work};
+use crate::delayed::Task;
 use crate::spin;
 
-/// After which who is awake interrupts: ten times what it costs to give a part and to take it.
-const SOON: Duration = Duration::from_micros(10);
-
-/// After which who sleeps does. A batch shall last for 50 µs, and to be woken takes as long.
-const LATER: Duration = Duration::from_micros(200);
+/// Who is awake interrupts after such a part of the time that a batch shall last for: on threads 10 µs, ten times
+/// what it costs to give a part and to take it. Who sleeps does after all of that time: a batch of the size that it
+/// should have is at its end by then.
+const SOON: u32 = 20;
 
 /// What lanes know of each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sharing {
+    /// How long a batch shall last.
+    batch_time: Duration,
     /// Lanes at a batch of many tasks. Falls under the lock only, so that nobody sleeps over it.
     many: AtomicUsize,
     /// Parts that were given back and nobody has come for. Rises under the lock only.
@@ -39,15 +42,29 @@ pub(super) struct Sharing {
 }
 
 /// A lane is at a batch of many tasks until this is dropped.
-pub(super) struct AtMany<'s>(&'s Sharing);
+pub(crate) struct AtMany<'s>(&'s Sharing);
 
 impl Sharing {
-    /// A lane has taken so many tasks.
-    pub(super) fn begin(&self, tasks: usize) -> Option<AtMany<'_>> {
-        (tasks > 1).then(|| {
-            self.many.fetch_add(1, Ordering::Relaxed);
-            AtMany(self)
-        })
+    /// For lanes whose batches shall last so long.
+    pub(super) fn new(batch_time: Duration) -> Self {
+        Self {
+            batch_time,
+            many: AtomicUsize::new(0),
+            given: AtomicUsize::new(0),
+            waiting: Mutex::new(0),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// For the same lanes, who see the work as one of another type.
+    pub(super) fn alike(&self) -> Self {
+        Self::new(self.batch_time)
+    }
+
+    /// A lane is about to take tasks.
+    fn begin(&self) -> AtMany<'_> {
+        self.many.fetch_add(1, Ordering::Relaxed);
+        AtMany(self)
     }
 
     /// There was nothing left to take. Waits until another lane gives a part of what it has, or none will:
@@ -58,7 +75,7 @@ impl Sharing {
             let interrupted = self.look(stopping);
             let mut waiting = self.waiting.lock();
             if !interrupted && !self.decided() {
-                self.changed.wait_for(&mut waiting, LATER);
+                self.changed.wait_for(&mut waiting, self.batch_time);
                 stopping.interrupt();
             }
             while !self.decided() {
@@ -80,7 +97,7 @@ impl Sharing {
     fn look(&self, stopping: &Stopping) -> bool {
         let (start, mut interrupted) = (Instant::now(), false);
         spin::look(|| {
-            if !interrupted && start.elapsed() >= SOON {
+            if !interrupted && start.elapsed() >= self.batch_time / SOON {
                 stopping.interrupt();
                 interrupted = true;
             }
@@ -108,6 +125,50 @@ impl Drop for AtMany<'_> {
         let before = self.0.many.fetch_sub(1, Ordering::Relaxed);
         if before == 1 && *waiting > 0 {
             self.0.changed.notify_all();
+        }
+    }
+}
+
+/// What lanes do by it.
+impl<T: Task> Work<'_, T> {
+    /// A lane is about to take tasks, which may be many, until what is returned is dropped. It says so before, or
+    /// another one could find nothing, and nobody who has anything, and leave.
+    pub(crate) fn at_many(&self) -> Option<AtMany<'_>> {
+        self.sharing.as_ref().map(Sharing::begin)
+    }
+
+    /// There is nothing left to take. Whether another lane has given a part of what it had.
+    pub(crate) fn others_share(&self) -> bool {
+        let sharing = self.sharing.as_ref().filter(|_| !self.stopped());
+        sharing.is_some_and(|sharing| sharing.wait(&self.stopping))
+    }
+
+    /// Has lanes that do not look at [`interrupted`](Self::interrupted) before each task wait by this bell.
+    pub(crate) fn set_bell(&self, bell: impl Bell + 'static) {
+        self.stopping.set_bell(bell);
+    }
+
+    /// Whether a lane that has many tasks shall give a part of them.
+    pub(crate) fn interrupted(&self) -> bool {
+        self.stopping.interrupted()
+    }
+
+    /// How many of so many tasks one lane has that shares them with all that wait.
+    pub(crate) fn part_of(&self, tasks: usize) -> usize {
+        let waiting = self.sharing.as_ref().map_or(0, Sharing::waiting);
+        if waiting == 0 {
+            self.stopping.resume();
+        }
+        tasks.div_ceil(waiting + 1)
+    }
+
+    /// Gives back these for the lanes that wait.
+    pub(crate) fn give_parts(&self, parts: Vec<Batch<T>>) {
+        let given = parts.len();
+        parts.into_iter().for_each(|part| self.give_back(part));
+        self.stopping.resume();
+        if let Some(sharing) = &self.sharing {
+            sharing.give(given);
         }
     }
 }

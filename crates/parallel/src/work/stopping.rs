@@ -6,6 +6,15 @@ use parking_lot::Mutex;
 
 use crate::current::Stop;
 
+/// Wakes lanes that wait for something else when they are interrupted.
+pub(crate) trait Bell: Send {
+    /// They are to look up.
+    fn ring(&self);
+
+    /// They need not any more.
+    fn quiet(&self);
+}
+
 /// Shared with whoever may stop a call, or ask whether it has been stopped.
 #[derive(Default)]
 pub(super) struct Stopping {
@@ -14,8 +23,16 @@ pub(super) struct Stopping {
     interrupted: AtomicBool,
     /// Whether that came from outside of the call.
     cancelled: AtomicBool,
+    told: Mutex<Told>,
+}
+
+/// Who is told of it.
+#[derive(Default)]
+struct Told {
     /// What is to be called when it is stopped.
-    waiting: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+    on_stop: Vec<Box<dyn FnOnce() + Send>>,
+    /// It rings while lanes are interrupted.
+    bell: Option<Box<dyn Bell>>,
 }
 
 impl Stopping {
@@ -31,13 +48,23 @@ impl Stopping {
 
     /// Has lanes look up from their tasks.
     pub(super) fn interrupt(&self) {
+        let told = self.told.lock();
         self.interrupted.store(true, Ordering::Relaxed);
+        told.bell.iter().for_each(|bell| bell.ring());
     }
 
     /// What they were to look up for has been seen to.
     pub(super) fn resume(&self) {
-        let _not_meanwhile = self.waiting.lock();
-        self.interrupted.store(self.stopped(), Ordering::Relaxed);
+        let told = self.told.lock();
+        if !self.stopped() {
+            self.interrupted.store(false, Ordering::Relaxed);
+            told.bell.iter().for_each(|bell| bell.quiet());
+        }
+    }
+
+    /// Has lanes wait by this bell from now on. None must have been interrupted yet.
+    pub(super) fn set_bell(&self, bell: impl Bell + 'static) {
+        self.told.lock().bell = Some(Box::new(bell));
     }
 
     pub(super) fn cancelled(&self) -> bool {
@@ -46,24 +73,24 @@ impl Stopping {
 
     /// Has `wake` called once when it is stopped: at once if it is so already.
     pub(super) fn on_stop(&self, wake: impl FnOnce() + Send + 'static) {
-        let mut waiting = self.waiting.lock();
+        let mut told = self.told.lock();
         if self.stopped() {
-            drop(waiting);
+            drop(told);
             wake();
         } else {
-            waiting.push(Box::new(wake));
+            told.on_stop.push(Box::new(wake));
         }
     }
 
     /// Nothing more shall start.
     pub(super) fn stop(&self) {
-        let waiting = {
-            let mut waiting = self.waiting.lock();
+        let on_stop = {
+            let mut told = self.told.lock();
             self.stopped.store(true, Ordering::Relaxed);
-            self.interrupt();
-            std::mem::take(&mut *waiting)
+            self.interrupted.store(true, Ordering::Relaxed);
+            std::mem::take(&mut told.on_stop)
         };
-        for wake in waiting {
+        for wake in on_stop {
             wake();
         }
     }

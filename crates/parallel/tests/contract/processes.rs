@@ -24,6 +24,7 @@ fn parallel(n_jobs: i32) -> parallel::Parallel<Here> {
     parallel::Parallel::new(n_jobs).backend(here())
 }
 
+mod apart;
 mod deaths;
 mod initializers;
 mod large;

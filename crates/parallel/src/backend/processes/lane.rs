@@ -29,7 +29,7 @@ use crate::error::{BackendError, Failure, TaskError};
 use crate::observe::Event;
 use crate::wire::frame::{At, HEADER, Header, Kind};
 use crate::wire::parcel::Parcel;
-use crate::work::{Batch, Work, spans};
+use crate::work::{AtMany, Batch, Work, spans};
 use crate::{panics, wire};
 
 /// In a batch so many times the parent is woken, at even distances, if it sleeps.
@@ -55,6 +55,8 @@ where
     number: Option<usize>,
     /// Of the tasks that were sent to this process.
     pub(super) generation: u16,
+    /// How many of these it has started in the generations before that.
+    pub(super) started_before: u64,
     pub(super) queue: VecDeque<Queued<T>>,
     /// How many of the queue, from its front, were sent to this process.
     pub(super) sent: usize,
@@ -75,6 +77,10 @@ where
     pub(super) batches: usize,
     /// Outcomes that came since the end of a batch.
     pub(super) of_batch: usize,
+    /// Under which those were sent.
+    pub(super) generation_of_batch: u16,
+    /// While it has more than the worker is at.
+    pub(super) at_many: Option<AtMany<'l>>,
     /// Whether batches are so short that the worker should have the next one before it is through.
     pub(super) ahead: bool,
     /// Results of consecutive tasks, on their way to `work`.
@@ -103,6 +109,7 @@ where
             process: None,
             number: None,
             generation: 0,
+            started_before: 0,
             queue: VecDeque::new(),
             sent: 0,
             told: None,
@@ -114,6 +121,8 @@ where
             landed: false,
             batches: 0,
             of_batch: 0,
+            generation_of_batch: 0,
+            at_many: None,
             ahead: false,
             values: Vec::new(),
             first_value: 0,
@@ -157,8 +166,12 @@ where
 
     fn serve(&mut self) -> Result<(), BackendError> {
         while !self.work.stopped() {
+            self.share();
             self.refill();
             if self.queue.is_empty() {
+                if self.work.others_share() {
+                    continue;
+                }
                 break;
             }
             self.retire();
@@ -166,10 +179,11 @@ where
                 let mut process = self.crew.hire(self.number)?;
                 self.number = Some(process.number);
                 self.generation = process.generation();
-                self.received = 0;
+                (self.started_before, self.received) = (0, 0);
                 // It knows nothing of what the one before it was told, nor has it done any of its batch.
                 self.told = None;
                 self.of_batch = 0;
+                self.generation_of_batch = self.generation;
                 self.brief(&mut process);
                 self.tell_worker(&process);
                 self.process = Some(process);
@@ -183,7 +197,7 @@ where
                 // None of the batch could be sent.
                 Ok(false) if self.queue.is_empty() => {}
                 Ok(false) => match self.sleep(true, self.deadline()) {
-                    Ok(Woken::Bell | Woken::Given | Woken::Printed | Woken::Stop) => {}
+                    Ok(Woken::Bell | Woken::Given | Woken::Printed | Woken::Call) => {}
                     Ok(Woken::Late) => self.check_time()?,
                     Ok(Woken::Gone) => self.replace(Ended::ByItself)?,
                     Err(useless) => self.replace(Ended::Useless(useless))?,
@@ -230,12 +244,15 @@ where
         // Who waits for the input cannot watch the time.
         let ahead = self.ahead && self.limits.timeout.is_none();
         if self.batches <= usize::from(ahead) {
+            // That it has some is known all the time.
+            let at_many = self.work.at_many();
             let taken = if self.queue.is_empty() {
                 self.work.take()
             } else {
                 self.work.take_now()
             };
             let Some(batch) = taken else { return };
+            self.at_many = at_many.filter(|_| self.queue.len() + batch.len() > 1);
             let taken = self.watches.then(Instant::now);
             let (end, tell) = (batch.len() - 1, batch.len().div_ceil(TELLS));
             let mut next_tell = 0;
@@ -304,11 +321,11 @@ where
         discard(queued);
     }
 
-    /// Waits until something can be sent or received, or it is late; or, if `until_stop`, nothing more
-    /// shall start.
+    /// Waits until something can be sent or received, or it is late; or, if it `heeds` the call, until nothing
+    /// more shall start, or another lane has nothing left.
     pub(super) fn sleep(
         &mut self,
-        until_stop: bool,
+        heeds: bool,
         deadline: Option<Instant>,
     ) -> Result<Woken, Useless> {
         let Some(process) = &mut self.process else {
@@ -321,8 +338,8 @@ where
         if spin.until(|| link.any(events))? || !link.fall_asleep(events)? {
             return Ok(Woken::Bell);
         }
-        let stop = until_stop.then(|| self.crew.stop());
-        let woken = process.wait(stop, deadline);
+        let call = self.crew.signals(heeds, self.at_many.is_some());
+        let woken = process.wait(&call, deadline);
         match woken {
             Woken::Printed => self.hear(),
             Woken::Given if !process.courier.take_in() => return Err(Useless::Mad),
@@ -338,14 +355,8 @@ where
 
     /// Whether a task wants the call to be stopped.
     fn cancel_asked(&self) -> bool {
-        let control = |process: &Process| {
-            process
-                .link
-                .memory()
-                .control()
-                .cancel_asked(self.generation)
-        };
-        self.process.as_ref().is_some_and(control)
+        let asked = |process: &Process| process.link.memory().control().cancel_asked();
+        self.process.as_ref().is_some_and(asked)
     }
 
     /// Reads what the worker has printed.

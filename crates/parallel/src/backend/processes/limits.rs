@@ -201,11 +201,11 @@ where
         }
     }
 
-    /// How many tasks the worker has started, if it has not answered for all of them. All but one of the
-    /// answers may be on their way.
+    /// How many tasks of the last generation the worker has started, if it has not answered for all that it
+    /// has started. All but one of the answers may be on their way.
     fn at_work(&self, process: &Process) -> Option<u64> {
         let started = process.link.memory().control().started();
-        (started > self.received).then_some(started)
+        (self.started_before + started > self.received).then_some(started)
     }
 
     /// When the time of the task that runs now is over.

@@ -174,6 +174,7 @@ where
                     if let Some(started) = started {
                         self.queue[place].more_mut().encoded = Some(Stretch::since(started));
                     }
+                    self.queue[place].generation = self.generation;
                     let frame = match parcel {
                         None => {
                             self.sent += 1;
@@ -223,7 +224,7 @@ where
                     let failure = wire::decode(process.inbox.payload());
                     return Err(failure.map_or(Useless::Mad, Useless::Unfit));
                 }
-                Kind::Parcel if header.generation() == self.generation && self.sent > 0 => {
+                Kind::Parcel if self.awaits(header) => {
                     self.parcel = process.inbox.take_parcel();
                     continue;
                 }
@@ -240,7 +241,7 @@ where
             let (number, nanos) = split_answer(header.word);
             // Exact but for what the worker leaves out too.
             let next = process.answered as u16;
-            if header.generation() != self.generation || number != next || self.sent == 0 {
+            if number != next || !self.awaits(header) {
                 return Err(Useless::Mad);
             }
             let run_time = Duration::from_nanos(nanos);
@@ -251,10 +252,17 @@ where
         Ok(any)
     }
 
+    /// Whether a frame is of the first task in the queue.
+    #[inline]
+    fn awaits(&self, header: Header) -> bool {
+        let sent = self.queue.front().filter(|_| self.sent > 0);
+        sent.is_some_and(|queued| queued.generation == header.generation())
+    }
+
     /// Where a parcel goes that has begun to come: to the place of the argument of which it is the result, which
     /// has been read, if that is not needed for another try.
     fn landing(&mut self, header: Header) -> Option<Parcel> {
-        if header.generation() != self.generation || self.sent == 0 || self.limits.retries > 0 {
+        if !self.awaits(header) || self.limits.retries > 0 {
             return None;
         }
         let task = &mut self.queue.front_mut()?.task;
@@ -294,6 +302,11 @@ where
         }
         let queued = self.remove(0).ok_or(Useless::Mad)?;
         self.received += 1;
+        if queued.generation != self.generation_of_batch {
+            // What came before is of a batch that has been taken apart.
+            self.generation_of_batch = queued.generation;
+            self.of_batch = 0;
+        }
         self.of_batch += 1;
         self.barren = 0;
         if queued.kind == Kind::TaskLast {

@@ -51,7 +51,9 @@ pub(super) struct Control {
     /// When the worker claimed the task that it is at, if it was asked to note that; see `clock`.
     claimed_at: AtomicU64,
     ready: AtomicU32,
-    /// Whether a task wants its call to be stopped: its generation, plus one.
+    /// How many calls have ended that the worker was sent tasks of.
+    calls: AtomicU32,
+    /// Whether a task wants its call to be stopped: that call's number, plus one.
     cancel: AtomicU32,
 }
 
@@ -88,11 +90,6 @@ impl Control {
         split(self.claims.0.load(Ordering::Acquire)).1
     }
 
-    /// Tasks of this generation may start.
-    pub(super) fn generation(&self) -> u16 {
-        split(self.claims.0.load(Ordering::Relaxed)).0
-    }
-
     /// The parent: no task that was sent so far shall start from now on. How many had started.
     pub(super) fn revoke(&self, next_generation: u16) -> u64 {
         let word = u64::from(next_generation) << COUNT_BITS;
@@ -110,15 +107,24 @@ impl Control {
             .is_ok()
     }
 
-    /// The worker: a task of this generation wants its call to be stopped.
-    pub(super) fn ask_to_cancel(&self, generation: u16) {
-        let asked = u32::from(generation) + 1;
-        self.cancel.store(asked, Ordering::Release);
+    /// The parent, when it has revoked what had not started: this call has ended.
+    pub(super) fn end_call(&self) {
+        self.calls.fetch_add(1, Ordering::Release);
     }
 
-    /// The parent: whether a task of this generation wants its call to be stopped.
-    pub(super) fn cancel_asked(&self, generation: u16) -> bool {
-        self.cancel.load(Ordering::Acquire) == u32::from(generation) + 1
+    /// The number of the call that goes on. The worker, if it claims a task after that: of which call it is.
+    pub(super) fn call(&self) -> u32 {
+        self.calls.load(Ordering::Acquire)
+    }
+
+    /// The worker: a task of this call wants it to be stopped.
+    pub(super) fn ask_to_cancel(&self, call: u32) {
+        self.cancel.store(call.wrapping_add(1), Ordering::Release);
+    }
+
+    /// The parent: whether a task of the call that goes on wants it to be stopped.
+    pub(super) fn cancel_asked(&self) -> bool {
+        self.cancel.load(Ordering::Acquire) == self.call().wrapping_add(1)
     }
 
     /// The worker: it has come up and speaks the protocol.

@@ -18,6 +18,7 @@
 //! | [`queued`] | a task that it has |
 //! | [`mail`] | what it sends and receives |
 //! | [`limits`] | how long a task may run, how often it is tried, and who sees to it |
+//! | [`apart`] | what it does when another lane has nothing left |
 //! | [`supervision`] | what it does when the worker ends, or the call is stopped |
 //! | [`watched`] | what it tells of them, if anybody wants to know |
 //! | [`worker`] | the worker's side |
@@ -32,6 +33,7 @@
 //! | [`link`], [`ring`], [`memory`] | the connection |
 //! | [`image`] | functions by name |
 
+mod apart;
 mod aside;
 mod contract;
 mod courier;
@@ -63,7 +65,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -153,6 +155,9 @@ where
             let _ = rustix::io::write(&*stop, &1u64.to_ne_bytes());
         });
         let mut lanes = work.lanes_needed(lanes);
+        if lanes > 1 {
+            crew.take_apart(work)?;
+        }
         loop {
             let error = Mutex::new(None);
             self.threads.run(lanes, |_| {
@@ -195,6 +200,8 @@ struct Crew<'p> {
     numbers: Mutex<BTreeSet<usize>>,
     /// Readable as soon as nothing more shall start.
     stop: Arc<OwnedFd>,
+    /// Readable while lanes that have many tasks are wanted to give some; if there are others.
+    interrupt: Option<Arc<OwnedFd>>,
 }
 
 impl<'p> Crew<'p> {
@@ -203,14 +210,14 @@ impl<'p> Crew<'p> {
         lanes: usize,
         numbers: Range<usize>,
     ) -> Result<Self, BackendError> {
-        let stop =
-            eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| cannot_start(&error.into()))?;
+        let stop = Arc::new(event_counter(EventfdFlags::CLOEXEC)?);
         Ok(Self {
             processes,
             lanes,
             contract: Contract::new(processes, lanes),
             numbers: Mutex::new(numbers.collect()),
-            stop: Arc::new(stop),
+            stop,
+            interrupt: None,
         })
     }
 
@@ -261,7 +268,7 @@ impl<'p> Crew<'p> {
 
     /// Keeps a worker that is through for the next call, up to as many as one call uses.
     fn rest(&self, mut process: Process) {
-        process.next_generation();
+        process.end_call();
         let time = self.processes.limits.idle_timeout;
         self.processes.idle.put(process, self.lanes, time);
     }
@@ -269,10 +276,10 @@ impl<'p> Crew<'p> {
     fn limits(&self) -> Limits {
         self.processes.limits
     }
+}
 
-    fn stop(&self) -> BorrowedFd<'_> {
-        self.stop.as_fd()
-    }
+fn event_counter(flags: EventfdFlags) -> Result<OwnedFd, BackendError> {
+    eventfd(0, flags).map_err(|error| cannot_start(&error.into()))
 }
 
 fn cannot_start(error: &io::Error) -> BackendError {

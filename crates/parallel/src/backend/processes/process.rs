@@ -45,8 +45,8 @@ pub(super) enum Woken {
     Printed,
     /// The worker is no more, or can be reached no more.
     Gone,
-    /// Nothing more shall start.
-    Stop,
+    /// The call: nothing more shall start, or another lane has nothing left.
+    Call,
     /// It is late.
     Late,
 }
@@ -176,7 +176,14 @@ impl Process {
         self.link.memory().control().revoke(self.generation)
     }
 
-    /// The same, but only if the last task of this generation that started is that one; whether it is.
+    /// The same, and whoever still runs is told that nobody wants it any more.
+    pub(super) fn end_call(&mut self) -> u64 {
+        let started = self.next_generation();
+        self.link.memory().control().end_call();
+        started
+    }
+
+    /// Revokes too, but only if the last task of this generation that started is that one; whether it is.
     pub(super) fn next_generation_at(&mut self, started: u64) -> bool {
         let next = self.generation.wrapping_add(1);
         let control = self.link.memory().control();
@@ -187,8 +194,9 @@ impl Process {
         revoked
     }
 
-    /// Sleeps until something happens. The link must have [fallen asleep](Link::fall_asleep).
-    pub(super) fn wait(&self, stop: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Woken {
+    /// Sleeps until something happens, also if the call lets one of these know. The link must have
+    /// [fallen asleep](Link::fall_asleep).
+    pub(super) fn wait(&self, call: &[BorrowedFd<'_>], deadline: Option<Instant>) -> Woken {
         let bell = self.link.bell();
         let mut fds = vec![
             PollFd::new(&bell, PollFlags::IN),
@@ -199,10 +207,8 @@ impl Process {
             false => PollFlags::IN,
         };
         fds.push(PollFd::from_borrowed_fd(self.courier.socket(), courier));
-        let stop_at = fds.len();
-        if let Some(stop) = &stop {
-            fds.push(PollFd::new(stop, PollFlags::IN));
-        }
+        let of_call = fds.len()..fds.len() + call.len();
+        fds.extend(call.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
         let printed = self.printed.fds();
         fds.extend(printed.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let woken = loop {
@@ -212,7 +218,8 @@ impl Process {
                 Ok(0) => break Woken::Late,
                 Ok(_) => {
                     let [bell, ended, given] = [0, 1, 2].map(|at| fds[at].revents());
-                    let stop = stop.is_some() && !fds[stop_at].revents().is_empty();
+                    let of_call = &fds[of_call.clone()];
+                    let called = of_call.iter().any(|fd| !fd.revents().is_empty());
                     break if bell.contains(PollFlags::IN) {
                         Woken::Bell
                     } else if !bell.is_empty()
@@ -222,8 +229,8 @@ impl Process {
                         Woken::Gone
                     } else if !given.is_empty() {
                         Woken::Given
-                    } else if stop {
-                        Woken::Stop
+                    } else if called {
+                        Woken::Call
                     } else {
                         Woken::Printed
                     };
@@ -243,7 +250,7 @@ impl Process {
 
     /// Asks the worker to leave. It does so when it has read what was sent before.
     fn ask_to_leave(&mut self) {
-        self.next_generation();
+        self.end_call();
         if !self.send_word(Kind::Exit, 0) {
             self.end();
         }
@@ -290,11 +297,11 @@ pub(super) fn dismiss(mut processes: Vec<Process>) {
     for process in &mut processes {
         // An idle worker sends nothing, so the bell stays quiet until its end.
         while process.reaped.is_none() {
-            match process.wait(None, Some(deadline)) {
+            match process.wait(&[], Some(deadline)) {
                 Woken::Bell => {}
                 Woken::Given if process.courier.take_in() => {}
                 Woken::Printed => process.printed.read(drop),
-                Woken::Given | Woken::Gone | Woken::Stop | Woken::Late => break,
+                Woken::Given | Woken::Gone | Woken::Call | Woken::Late => break,
             }
         }
         process.printed.read_rest(drop);

@@ -14,6 +14,8 @@ pub(super) struct Queued<T> {
     pub(super) task: T,
     /// The kind of frame by which it is sent.
     pub(super) kind: Kind,
+    /// Under which it was sent last.
+    pub(super) generation: u16,
     /// What most tasks have nothing of: a queue is long, and the shorter for it in memory.
     more: Option<Box<More>>,
 }
@@ -38,6 +40,7 @@ impl<T> Queued<T> {
             index,
             task,
             kind,
+            generation: 0,
             more: None,
         };
         if taken.is_some() {

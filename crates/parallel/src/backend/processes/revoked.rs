@@ -6,21 +6,21 @@ use std::sync::Arc;
 use super::memory::Memory;
 use crate::current::Stop;
 
-/// How a task sees that it is not wanted any more: nothing of its generation shall start.
+/// How a task sees that it is not wanted any more: its call has ended.
 pub(super) struct Revoked {
     pub(super) memory: Arc<Memory>,
     /// Wakes the parent.
     pub(super) tell: Arc<OwnedFd>,
-    pub(super) generation: u16,
+    pub(super) call: u32,
 }
 
 impl Stop for Revoked {
     fn stopped(&self) -> bool {
-        self.memory.control().generation() != self.generation
+        self.memory.control().call() != self.call
     }
 
     fn cancel(&self) {
-        self.memory.control().ask_to_cancel(self.generation);
+        self.memory.control().ask_to_cancel(self.call);
         // The parent may be asleep.
         let _ = rustix::io::write(&*self.tell, &[1]);
     }

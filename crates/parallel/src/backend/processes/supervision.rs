@@ -155,11 +155,13 @@ where
         self.limits.memory.is_some() && aborted && says_so()
     }
 
-    /// How many of the tasks that were sent have started, so many having started in all, and have no
-    /// outcome.
-    fn unanswered(&self, started: u64) -> usize {
+    /// How many of the tasks that were sent have started, so many having started in the last generation, and
+    /// have no outcome.
+    pub(super) fn unanswered(&self, started: u64) -> usize {
         // Whatever a worker that has gone mad says: a task of which the result has begun to come has started.
-        let unanswered = started
+        let unanswered = self
+            .started_before
+            .saturating_add(started)
             .saturating_sub(self.received)
             .max(u64::from(self.landed));
         usize::try_from(unanswered).map_or(self.sent, |unanswered| unanswered.min(self.sent))
@@ -170,7 +172,7 @@ where
         let Some(process) = &mut self.process else {
             return self.give_up(0);
         };
-        let started = process.next_generation();
+        let started = process.end_call();
         // Of those that started, the last one may be running; the others' results are on their way.
         self.sent = self.unanswered(started);
         self.give_up(self.sent);
@@ -187,7 +189,7 @@ where
             let ended = match self.exchange() {
                 Ok(true) => continue,
                 Ok(false) => match self.sleep(false, Some(deadline)) {
-                    Ok(Woken::Bell | Woken::Given | Woken::Printed | Woken::Stop) => continue,
+                    Ok(Woken::Bell | Woken::Given | Woken::Printed | Woken::Call) => continue,
                     Ok(Woken::Gone) => Some(Ended::ByItself),
                     Ok(Woken::Late) => None,
                     Err(useless) => Some(Ended::Useless(useless)),

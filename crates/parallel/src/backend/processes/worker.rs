@@ -144,8 +144,8 @@ pub(super) struct Worker {
     next: At,
     here: Here,
     /// Of the tasks that `here` knows how to see revoked.
-    generation: u16,
-    /// Whether a task of this generation has failed with which all the others have.
+    call: u32,
+    /// Whether a task of this call has failed with which all the others have.
     all_failed: bool,
     image: &'static Image,
     shelf: Arc<Shelf>,
@@ -174,11 +174,11 @@ impl Worker {
         marker: Option<Marker>,
         shelf: Arc<Shelf>,
     ) -> Self {
-        let generation = 0;
+        let call = memory.control().call();
         let revoked = Revoked {
             memory: Arc::clone(&memory),
             tell: Arc::clone(&tell),
-            generation,
+            call,
         };
         let told = spans::gathered(terms.tracing);
         let sink = told.clone().map(|told| told as Arc<dyn SpanSink>);
@@ -199,7 +199,7 @@ impl Worker {
             told,
             next,
             here,
-            generation,
+            call,
             all_failed: false,
             image: Image::of_this_process(),
             session: attachments::enter(Some(Arc::clone(&shelf) as _)),
@@ -278,7 +278,8 @@ impl Worker {
         if self.terms.timed {
             control.set_claimed_at(clock());
         }
-        let may_start = !self.all_failed || task.generation() != self.generation;
+        let call = control.call();
+        let may_start = !self.all_failed || call != self.call;
         if !may_start || !control.claim(task.generation()) {
             // The rest of the batch has been revoked.
             self.parcel = None;
@@ -288,13 +289,13 @@ impl Worker {
             return Ok(());
         }
         let batch_start = *self.batch_start.get_or_insert_with(Instant::now);
-        if task.generation() != self.generation {
-            self.generation = task.generation();
+        if call != self.call {
+            self.call = call;
             self.all_failed = false;
             let revoked = Revoked {
                 memory: Arc::clone(&self.memory),
                 tell: Arc::clone(&self.tell),
-                generation: task.generation(),
+                call,
             };
             self.here.renew(Arc::new(revoked));
         }

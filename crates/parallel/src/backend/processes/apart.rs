@@ -1,0 +1,134 @@
+//! Batches that are taken apart, since another lane has nothing left.
+//!
+//! ```text
+//!   queue of the lane   [ runs | sent, not started        | not sent ]
+//!   revoked                    └──────────────────────────┘
+//!   kept, sent anew            └─────────┘
+//!   given back                            └────────────────────────┘
+//! ```
+//!
+//! What was sent is revoked by a new generation, as at the end of a call: the worker throws away what it finds of
+//! the old one. What runs is none the wiser, and is answered under the generation that it was sent in.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::event::EventfdFlags;
+use rustix::io::{read, write};
+
+use super::lane::Lane;
+use super::{Crew, event_counter};
+use crate::delayed::{Portable, Task};
+use crate::error::BackendError;
+use crate::wire::frame::Kind;
+use crate::work::{Batch, Bell, Work};
+
+/// What interrupts lanes that wait for their workers: a counter of events, which never makes anybody wait.
+struct Interrupt(Arc<OwnedFd>);
+
+impl Bell for Interrupt {
+    fn ring(&self) {
+        let _ = write(&*self.0, &1u64.to_ne_bytes());
+    }
+
+    fn quiet(&self) {
+        let _ = read(&*self.0, &mut [0; 8]);
+    }
+}
+
+impl Crew<'_> {
+    /// Has lanes that wait for their workers be interrupted when another one has nothing left.
+    pub(super) fn take_apart<T: Task>(&mut self, work: &Work<'_, T>) -> Result<(), BackendError> {
+        let interrupt = event_counter(EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let interrupt = self.interrupt.insert(Arc::new(interrupt));
+        work.set_bell(Interrupt(Arc::clone(interrupt)));
+        Ok(())
+    }
+
+    /// What a lane listens to that `heeds` the call, and has tasks to give if it has many.
+    pub(super) fn signals(&self, heeds: bool, many: bool) -> Vec<BorrowedFd<'_>> {
+        let stop = heeds.then(|| self.stop.as_fd());
+        let interrupt = self.interrupt.as_ref().filter(|_| heeds && many);
+        let interrupt = interrupt.map(|fd| fd.as_fd());
+        stop.into_iter().chain(interrupt).collect()
+    }
+}
+
+impl<T: Portable> Lane<'_, '_, T>
+where
+    T::Output: Send + 'static,
+{
+    /// Gives a part of what the worker has not started, if that is wanted.
+    pub(super) fn share(&mut self) {
+        if self.queue.len() <= 1 {
+            self.at_many = None;
+        }
+        if self.at_many.is_none() || !self.work.interrupted() || self.work.stopped() {
+            return;
+        }
+        let part = self.work.part_of(self.queue.len());
+        if part == self.queue.len() {
+            return;
+        }
+        // Looked at before anything is revoked, which is not for nothing.
+        let most = self.queue.iter().rev();
+        let most = most
+            .take_while(|queued| queued.history().is_empty())
+            .count();
+        let free = self.revoke().max(self.queue.len() - most);
+        let keep = free.max(part);
+        if keep < self.queue.len() {
+            self.give(keep, part);
+        } else {
+            // The rest is at work, or as good as that.
+            self.at_many = None;
+        }
+    }
+
+    /// Takes back what the worker has not started. From which place in the queue on there is nothing that
+    /// must stay.
+    fn revoke(&mut self) -> usize {
+        if self.parcel_out.is_some() {
+            // The worker waits for the rest of it.
+            return self.sent + 2;
+        }
+        let Some(process) = &mut self.process else {
+            return 0;
+        };
+        let started = process.next_generation();
+        self.generation = process.generation();
+        let sent = self.sent;
+        self.sent = self.unanswered(started);
+        self.started_before += started;
+        // A worker learns of the end of its batch by what it finds revoked, or by a last task.
+        self.sent + usize::from(sent == self.sent)
+    }
+
+    /// Gives back what is in the queue from this place on, in parts of so many.
+    fn give(&mut self, keep: usize, part: usize) {
+        let mut parts: Vec<Batch<T>> = Vec::new();
+        for queued in self.queue.drain(keep..) {
+            self.batches -= usize::from(queued.kind == Kind::TaskLast);
+            let (index, task) = (queued.index, queued.task);
+            match parts.last_mut() {
+                Some(Batch { first, tasks })
+                    if tasks.len() < part && *first + tasks.len() == index =>
+                {
+                    tasks.push(task);
+                }
+                _ => parts.push(Batch {
+                    first: index,
+                    tasks: vec![task],
+                }),
+            }
+        }
+        if keep > self.sent
+            && let Some(last) = self.queue.back_mut()
+            && last.kind != Kind::TaskLast
+        {
+            last.kind = Kind::TaskLast;
+            self.batches += 1;
+        }
+        self.work.give_parts(parts);
+    }
+}
