@@ -1,8 +1,8 @@
 //! Lanes that run out of tasks while others have more in hand than they should.
 //!
 //! ```text
-//!   a lane at a batch                      a lane without one
-//!   many += 1                              nothing is left to take: many > 0, so it waits,
+//!   a lane takes a batch                   a lane without one
+//!   many += 1, before it does              nothing is left to take: many > 0, so it waits,
 //!     task, task, a task that lasts …      but not for long: then it interrupts
 //!     is interrupted: gives back a part ─► takes it
 //!   many -= 1 ───────────────────────────► none has many any more: leaves
@@ -96,8 +96,9 @@ impl Sharing {
     /// Looks for a short time, before it sleeps; whether it has interrupted meanwhile.
     fn look(&self, stopping: &Stopping) -> bool {
         let (start, mut interrupted) = (Instant::now(), false);
+        let soon = self.batch_time / SOON;
         spin::look(|| {
-            if !interrupted && start.elapsed() >= self.batch_time / SOON {
+            if !interrupted && start.elapsed() >= soon {
                 stopping.interrupt();
                 interrupted = true;
             }

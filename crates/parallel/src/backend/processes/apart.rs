@@ -70,12 +70,10 @@ where
         if part == self.queue.len() {
             return;
         }
-        // Looked at before anything is revoked, which is not for nothing.
-        let most = self.queue.iter().rev();
-        let most = most
-            .take_while(|queued| queued.history().is_empty())
-            .count();
-        let free = self.revoke().max(self.queue.len() - most);
+        // One that is tried again stays with its lane, which alone knows what happened to it before.
+        let new = self.queue.iter().rev();
+        let new = new.take_while(|queued| queued.history().is_empty()).count();
+        let free = self.revoke().max(self.queue.len() - new);
         let keep = free.max(part);
         if keep < self.queue.len() {
             self.give(keep, part);

@@ -257,3 +257,28 @@ fn a_task_is_timed_out_only_while_it_is_the_last_to_have_started() {
     let revoked = REVOKED.load(Ordering::Relaxed);
     assert!(revoked > 0, "none was late");
 }
+
+/// A task must not take another call for its own: it would not see that its own has ended.
+#[test]
+fn a_task_that_was_claimed_knows_its_call() {
+    static CLAIMED: AtomicU32 = AtomicU32::new(0);
+    ::loom::model(|| {
+        let shared = Shared::new(false);
+        let call = shared.control.call();
+        let parent = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                shared.control.revoke(NEXT);
+                shared.control.end_call();
+            })
+        };
+        let known = shared.control.call();
+        if shared.control.claim(GENERATION) {
+            assert_eq!(known, call);
+            CLAIMED.fetch_add(1, Ordering::Relaxed);
+        }
+        parent.join().unwrap();
+        assert_ne!(shared.control.call(), call);
+    });
+    assert!(CLAIMED.load(Ordering::Relaxed) > 0, "none was claimed");
+}

@@ -244,7 +244,7 @@ where
         // Who waits for the input cannot watch the time.
         let ahead = self.ahead && self.limits.timeout.is_none();
         if self.batches <= usize::from(ahead) {
-            // That it has some is known all the time.
+            // Before the old one is dropped, so that it is known all the time that this lane has some.
             let at_many = self.work.at_many();
             let taken = if self.queue.is_empty() {
                 self.work.take()

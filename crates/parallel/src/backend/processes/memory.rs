@@ -308,6 +308,20 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_that_is_revoked_is_not_the_end_of_its_call() {
+        let (memory, _fd) = Memory::create().unwrap();
+        let control = memory.control();
+        let call = control.call();
+        control.revoke(1);
+        assert_eq!(control.call(), call);
+        control.ask_to_cancel(call);
+        assert!(control.cancel_asked());
+        control.end_call();
+        assert_ne!(control.call(), call);
+        assert!(!control.cancel_asked(), "the next call is another one");
+    }
+
+    #[test]
     #[should_panic(expected = "offset <= RING")]
     fn a_place_outside_the_ring_is_refused() {
         let (memory, _fd) = Memory::create().unwrap();
