@@ -29,6 +29,7 @@ use std::fmt;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use self::asleep::Asleep;
 use crate::spin;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, thread, wait};
@@ -55,8 +56,7 @@ struct Shared {
 struct State {
     calls: Vec<Call>,
     next_id: u64,
-    /// Helpers that sleep, or are about to wake up.
-    asleep: usize,
+    asleep: Asleep,
     /// Helpers that look for a call.
     looking: usize,
     /// How many CPUs there are beside the caller's, once there are helpers.
@@ -130,7 +130,8 @@ impl Pool {
         let wake = (lanes - 1)
             .min(state.other_cpus.max(1))
             .saturating_sub(state.looking)
-            .min(state.asleep);
+            .min(state.asleep.count());
+        state.asleep.make_way(wake);
         self.shared.posted.fetch_add(1, Ordering::Release);
         drop(state);
         for _ in 0..wake {
@@ -152,7 +153,8 @@ impl Pool {
         while threads.len() < wanted {
             let shared = Arc::clone(&self.shared);
             lock(&self.shared.state).helpers += 1;
-            match spawn(threads.len() + 1, move || help(&shared)) {
+            let helper = threads.len() + 1;
+            match spawn(helper, move || help(&shared, helper)) {
                 Some(thread) => threads.push(thread),
                 None => {
                     lock(&self.shared.state).helpers -= 1;
@@ -234,13 +236,13 @@ impl State {
 }
 
 /// What a helper does until the pool closes.
-fn help(shared: &Shared) {
+fn help(shared: &Shared, helper: usize) {
     let mut in_vain = false;
     let mut state = lock(&shared.state);
     loop {
         if let Some((id, number, lane)) = state.start_lane() {
             in_vain = false;
-            let next = state.asleep > 0 && state.any_open();
+            let next = state.asleep.count() > 0 && state.any_open();
             drop(state);
             if next {
                 shared.news.notify_one();
@@ -257,9 +259,9 @@ fn help(shared: &Shared) {
             state = lock(&shared.state);
             state.looking -= 1;
         } else {
-            state.asleep += 1;
+            state.asleep.add(helper);
             state = wait(&shared.news, state);
-            state.asleep -= 1;
+            state.asleep.remove(helper);
         }
     }
 }
@@ -310,5 +312,6 @@ impl fmt::Debug for Pool {
     }
 }
 
+mod asleep;
 #[cfg(test)]
 mod tests;
