@@ -42,6 +42,8 @@ struct State {
     to_forget: Vec<Id>,
     /// How many packets it has been or will be given.
     packets: u64,
+    /// Whether the frames that tell it to wait for them may not have been sent.
+    untold: bool,
     /// What came with results that have not been looked at, by the number of the answer.
     waiting: Vec<(u16, Arrival)>,
 }
@@ -55,15 +57,16 @@ impl Courier {
     }
 
     /// Has the worker be given what it does not have of these; how many packets it must then have got. `None`
-    /// if it has all of them.
+    /// if it has all of them, or knows that it must wait for them.
     fn post(self: &Arc<Self>, objects: &[Arc<Object>]) -> Option<u64> {
         let mut state = self.state.lock();
-        if objects
+        let all_known = objects
             .iter()
-            .all(|object| state.known.contains(&object.id()))
-        {
+            .all(|object| state.known.contains(&object.id()));
+        if all_known && !state.untold {
             return None;
         }
+        state.untold = false;
         let mut new = objects.to_vec();
         new.retain(|object| state.known.insert(object.id()));
         for objects in new.chunks(MOST) {
@@ -75,6 +78,11 @@ impl Courier {
             state.packets += 1;
         }
         Some(state.packets)
+    }
+
+    /// Frames that would have told the worker to wait for what it is given will not be sent.
+    pub(super) fn not_told(&self) {
+        self.state.lock().untold = true;
     }
 
     /// Sends what there is room for. False if something is left.

@@ -55,6 +55,16 @@ fn an_object_is_given_once_until_it_is_forgotten() {
 }
 
 #[test]
+fn a_worker_that_was_not_told_to_wait_is_told_with_the_next_task() {
+    let (courier, _there) = pair();
+    let a = object();
+    assert_eq!(courier.post(&[Arc::clone(&a)]), Some(1));
+    courier.not_told();
+    assert_eq!(courier.post(&[Arc::clone(&a)]), Some(1));
+    assert_eq!(courier.post(&[a]), None);
+}
+
+#[test]
 fn what_has_no_room_is_sent_when_there_is() {
     let (courier, there) = pair();
     let objects: Vec<_> = (0..700).map(|_| object()).collect();

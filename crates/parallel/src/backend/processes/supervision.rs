@@ -2,6 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::lane::{Lane, discard, tell_line};
@@ -173,6 +174,7 @@ where
             return self.give_up(0);
         };
         let started = process.end_call();
+        let courier = Arc::clone(&process.courier);
         // Of those that started, the last one may be running; the others' results are on their way.
         self.sent = self.unanswered(started);
         self.give_up(self.sent);
@@ -182,7 +184,10 @@ where
         } else {
             frame_end(&self.outbox, self.written)
         };
-        self.outbox.truncate(end);
+        if end < self.outbox.len() {
+            self.outbox.truncate(end);
+            courier.not_told();
+        }
         self.written = self.written.min(end);
         let deadline = Instant::now() + GRACE;
         while !self.queue.is_empty() || self.written < self.outbox.len() {

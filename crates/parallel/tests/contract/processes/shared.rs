@@ -172,6 +172,40 @@ fn what_a_worker_cannot_take_yet_waits() {
     });
 }
 
+/// Cannot be written if it says so.
+#[derive(Deserialize)]
+struct Refuses(bool);
+
+impl Serialize for Refuses {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0 {
+            return Err(serde::ser::Error::custom("it refuses"));
+        }
+        self.0.serialize(serializer)
+    }
+}
+
+#[test]
+fn arrays_of_a_call_that_failed_are_there_for_the_next_one() {
+    let sum = |(arrays, _): (Vec<Shared<[u64]>>, Refuses)| {
+        arrays.iter().map(|array| array[0]).sum::<u64>()
+    };
+    let parallel = on(1, Processes::new()).batch_size(2);
+    with_deadline(|| {
+        for _ in 0..10 {
+            // So many that they take some time to come.
+            let arrays: Vec<Shared<[u64]>> = (0..300).map(|i| vec![i; 10_000].into()).collect();
+            let refused = [
+                delayed(sum, (arrays.clone(), Refuses(false))),
+                delayed(sum, (Vec::new(), Refuses(true))),
+            ];
+            assert!(matches!(parallel.run(refused), Err(Error::Task(_))));
+            let again = [delayed(sum, (arrays, Refuses(false)))];
+            assert_eq!(parallel.run(again).unwrap(), [300 * 299 / 2]);
+        }
+    });
+}
+
 #[test]
 fn a_file_that_is_cut_off_costs_who_reads_it() {
     let folder = tempfile::tempdir().unwrap();
