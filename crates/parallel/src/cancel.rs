@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 ///
 /// When it is cancelled, no task of such a call starts any more. What runs on threads ends by itself, or
 /// asks [`current`](crate::current) whether it is cancelled; what runs in a worker process gets a short
-/// grace and is killed. Tasks without a result end with [`Failure::Cancelled`](crate::Failure::Cancelled).
+/// grace and is killed. Tasks without a result end with [`Failure::Cancelled`](crate::Failure::Cancelled). So do calls
+/// that tasks of such a call have made.
 ///
 /// ```
 /// use parallel::{CancelToken, Error, Failure, Parallel, delayed};

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use crate::cancel::CancelToken;
 use crate::observe::spans::{SpanSink, TaskPlace};
 
 /// Whether nobody wants the results any more.
@@ -15,6 +16,9 @@ pub(crate) trait Stop: Send + Sync {
 
     /// Stops the call.
     fn cancel(&self);
+
+    /// A token of calls that are made inside of its tasks, cancelled when this one is; `None` if they need none.
+    fn inside(&self) -> Option<CancelToken>;
 }
 
 /// What the tasks of a lane have in common.
@@ -63,6 +67,12 @@ pub fn current() -> Option<Current> {
             stop: Arc::clone(&place.stop),
         })
     })
+}
+
+/// A token that is cancelled with the call whose task runs on this thread, if one does.
+pub(crate) fn call_around() -> Option<CancelToken> {
+    task()?;
+    PLACE.with_borrow(|place| place.as_ref()?.stop.inside())
 }
 
 /// The task that runs on this thread, and who wants to know of its spans; `None` if nobody does.

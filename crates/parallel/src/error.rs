@@ -150,6 +150,13 @@ impl TaskError {
         self
     }
 
+    /// Its call is cancelled: a task may panic over that, as over a call inside of it, which is cancelled too.
+    pub(crate) fn of_cancelled_call(&mut self) {
+        if matches!(self.0.failure, Failure::Panicked { .. }) {
+            self.0.failure = Failure::Cancelled;
+        }
+    }
+
     /// The machine on which the task ran, if that was a node of a cluster.
     #[must_use]
     pub fn host(&self) -> Option<&str> {

@@ -13,7 +13,7 @@ use super::handle::{Handle, Promise, Shared};
 use crate::backend::Backend;
 use crate::cancel::CancelToken;
 use crate::context::{self, Context};
-use crate::current::current;
+use crate::current::{call_around, current};
 use crate::delayed::Task;
 use crate::error::{Error, Failure, TaskError};
 use crate::panics;
@@ -58,21 +58,22 @@ impl<B> Parallel<B> {
         };
         let (lanes, context) = (plan.lanes, Context::here());
         let outer = plan.cancel_token.replace(cancel.clone());
-        let watch = outer.map(|outer| {
-            let place = Arc::downgrade(&place);
+        let watches = [outer, call_around()].into_iter().flatten().map(|outer| {
+            let (cancel, place) = (cancel.clone(), Arc::downgrade(&place));
             outer.watch(move || {
                 cancel.cancel();
                 // What the task would have used is the user's to drop.
                 let _ = panics::catch(|| drop(place.upgrade().map(|place| place.take())));
             })
         });
+        let watches: Vec<_> = watches.collect();
         let caller = tracing::Span::current();
         let (promise, backend) = (Promise::new(shared), Arc::clone(&self.backend));
         let job = move |worker| {
             plan.worker = Some(worker);
             let work = caller.in_scope(|| Work::new(std::iter::once(task), plan));
             let driven = context.enter(|| backend.drive(lanes, &work));
-            drop((watch, backend));
+            drop((watches, backend));
             let outcome = match work.into_outcomes(driven) {
                 // A call that is cancelled tells so for what would have come next, too.
                 Ok(outcomes) => outcomes.into_iter().next(),

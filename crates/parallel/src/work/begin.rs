@@ -19,6 +19,7 @@ use super::watching::Watching;
 use super::window::{PreDispatch, Window};
 use super::{Input, Output, Work};
 use crate::cancel::CancelToken;
+use crate::current::call_around;
 use crate::delayed::Task;
 use crate::observe::Telling;
 use crate::panics;
@@ -136,10 +137,12 @@ impl<'a, T: Task> Work<'a, T> {
         let watching = plan
             .telling
             .map(|telling| Watching::begin(telling, tasks, lanes));
-        let watch = plan.cancel_token.map(|token| {
+        let tokens = [plan.cancel_token, call_around()].into_iter().flatten();
+        let watches = tokens.map(|token| {
             let stopping = Arc::clone(&stopping);
             token.watch(move || stopping.cancel())
         });
+        let watches = watches.collect();
         Self {
             origin: None,
             input,
@@ -152,7 +155,7 @@ impl<'a, T: Task> Work<'a, T> {
             ends_call: None,
             stopping,
             sharing: (plan.batch_size == BatchSize::Auto).then(|| Sharing::new(plan.batch_time)),
-            _watch: watch,
+            _watches: watches,
             span,
             watching,
             worker: plan.worker,

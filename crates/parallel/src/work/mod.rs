@@ -109,7 +109,7 @@ pub struct Work<'a, T: Task> {
     stopping: Arc<Stopping>,
     /// Unless the size of the batches is fixed.
     sharing: Option<Sharing>,
-    _watch: Option<Watch>,
+    _watches: Vec<Watch>,
     /// That of the call, or else the one that the call was made in: where its tasks run, and what is said
     /// of them.
     span: Span,
@@ -242,13 +242,16 @@ impl<'a, T: Task> Work<'a, T> {
     }
 
     /// The failure of a task that ran there and then.
-    pub(crate) fn fail_after(&self, error: TaskError, ran: Ran) {
+    pub(crate) fn fail_after(&self, mut error: TaskError, ran: Ran) {
         if let Some(origin) = &self.origin {
             origin.fail(error, ran);
             if self.stops_at_failure() {
                 self.stop();
             }
             return;
+        }
+        if self.cancelled() {
+            error.of_cancelled_call();
         }
         if let Some(watching) = &self.watching {
             watching.finished(error.index(), ran, Some(error.failure().clone()));

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::cancel::CancelToken;
 use crate::current::Stop;
 
 /// Wakes lanes that wait for something else when they are interrupted.
@@ -33,6 +34,8 @@ struct Told {
     on_stop: Vec<Box<dyn FnOnce() + Send>>,
     /// It rings while lanes are interrupted.
     bell: Option<Box<dyn Bell>>,
+    /// That of calls which are made inside of the tasks.
+    inside: Option<CancelToken>,
 }
 
 impl Stopping {
@@ -97,8 +100,15 @@ impl Stopping {
 
     /// The same, because somebody outside wants it so.
     pub(super) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Release);
+        let inside = {
+            let told = self.told.lock();
+            self.cancelled.store(true, Ordering::Release);
+            told.inside.clone()
+        };
         self.stop();
+        if let Some(inside) = inside {
+            inside.cancel();
+        }
     }
 }
 
@@ -109,5 +119,16 @@ impl Stop for Stopping {
 
     fn cancel(&self) {
         self.cancel();
+    }
+
+    fn inside(&self) -> Option<CancelToken> {
+        let mut told = self.told.lock();
+        let inside = told.inside.get_or_insert_default().clone();
+        let cancelled = self.cancelled();
+        drop(told);
+        if cancelled {
+            inside.cancel();
+        }
+        Some(inside)
     }
 }

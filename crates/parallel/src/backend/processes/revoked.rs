@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use super::memory::Memory;
+use crate::cancel::CancelToken;
 use crate::current::Stop;
 
 /// How a task sees that it is not wanted any more: its call has ended.
@@ -23,5 +24,10 @@ impl Stop for Revoked {
         self.memory.control().ask_to_cancel(self.call);
         // The parent may be asleep.
         let _ = rustix::io::write(&*self.tell, &[1]);
+    }
+
+    /// The worker ends with all that its task does, if that takes too long.
+    fn inside(&self) -> Option<CancelToken> {
+        None
     }
 }

@@ -1,8 +1,9 @@
 //! Where a task is: on the backends that run tasks in lanes of this crate.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::thread;
 
-use parallel::{BatchSize, Event, Failure, current, delayed};
+use parallel::{BatchSize, CancelToken, Error, Event, Failure, Parallel, current, delayed};
 
 use super::parallel;
 use crate::tools::{Signal, give, until, with_deadline};
@@ -116,7 +117,7 @@ fn submitted_tasks_that_run_together_have_different_workers() {
         std::fs::write(mine, "").unwrap();
         for other in others {
             while !other.exists() {
-                std::thread::yield_now();
+                thread::yield_now();
             }
         }
         current().unwrap().worker()
@@ -153,4 +154,54 @@ fn a_task_is_told_of_while_it_runs() {
         }
     });
     with_deadline(|| parallel.map(wait, [path])).unwrap();
+}
+
+/// Has no end but that of its call, and notes that it has begun.
+fn stream_inside(begun: &Path) {
+    let tasks = (0..).map(|i| delayed(|i: u64| i, i));
+    for (i, outcome) in Parallel::new(2).iter(tasks).enumerate() {
+        assert_eq!(outcome.unwrap(), i as u64);
+        if i == 10 {
+            give(begun);
+        }
+    }
+}
+
+/// The same.
+fn submit_inside(begun: &Path) {
+    let patient = |begun: PathBuf| {
+        give(&begun);
+        until(|| current().unwrap().cancelled());
+        panic!("it was cancelled");
+    };
+    let task = delayed(patient, begun.to_owned());
+    Parallel::new(2).submit(task).join().unwrap();
+}
+
+#[test]
+fn a_call_inside_of_a_task_is_cancelled_with_it() {
+    fn task((begun, submits): (PathBuf, bool)) {
+        match submits {
+            true => submit_inside(&begun),
+            false => stream_inside(&begun),
+        }
+    }
+    with_deadline(|| {
+        for submits in [false, true] {
+            let (token, begun) = (CancelToken::new(), Signal::new());
+            let parallel = parallel(2).cancel_token(token.clone());
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    until(|| begun.path().exists());
+                    token.cancel();
+                });
+                let result = parallel.run([delayed(task, (begun.path(), submits))]);
+                let Err(Error::Task(error)) = result else {
+                    panic!("{result:?}")
+                };
+                assert!(matches!(error.failure(), Failure::Cancelled), "{error}");
+                assert_eq!((error.index(), error.attempts()), (0, 1));
+            });
+        }
+    });
 }
