@@ -20,6 +20,7 @@ const NOOP: &str = "threads, no-op";
 const WORKING: &str = "threads, 100 ns";
 const PROCESSES: &str = "processes, no-op";
 const RAYON: &str = "rayon par_iter, 100 ns";
+const RAYON_NOOP: &str = "rayon par_iter, no-op";
 
 fn by_tasks(largest: u32) -> Case {
     let mut case = Case::new("growth-tasks", "Cost of a task, by their number", Unit::Seconds).about(
@@ -50,7 +51,11 @@ fn by_tasks(largest: u32) -> Case {
                 let tasks = move || (0..n).into_par_iter().map(move |_| spin(steps));
                 move || often(n, || tasks().collect::<Vec<_>>())
             })
-            .at(RAYON, n as f64);
+            .at(RAYON, n as f64)
+            .peer(by_number(RAYON_NOOP, n), move |_| {
+                move || often(n, || (0..n).into_par_iter().map(noop).collect::<Vec<_>>())
+            })
+            .at(RAYON_NOOP, n as f64);
     }
     for (line, factor) in [(NOOP, 1.5), (WORKING, 1.1), (PROCESSES, 1.1)] {
         let many = by_number(line, 10_u64.pow(largest));

@@ -16,7 +16,6 @@ use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use crate::huge_pages;
 
 /// Where the results of a call will be, if their number is known.
 #[derive(Debug)]
@@ -108,10 +107,6 @@ impl<R> Memory<R> {
     fn new(capacity: usize) -> Option<Self> {
         let mut values = Vec::<R>::new();
         values.try_reserve_exact(capacity).ok()?;
-        huge_pages::advise(
-            values.as_ptr().cast(),
-            capacity.saturating_mul(size_of::<R>()),
-        );
         Some(Self::of(values))
     }
 
