@@ -53,7 +53,9 @@ impl Asleep {
 
     /// So many are about to be woken by this thread: keeps one that sleeps on its CPU off that.
     pub(super) fn make_way(&mut self, wake: usize) {
-        if let Some(here) = cpus::here() {
+        if wake > 0
+            && let Some(here) = cpus::here()
+        {
             self.keep_off(here, wake);
         }
     }
