@@ -43,7 +43,7 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
         // Another configuration of every crate: beside the rest, it would have all of it built again.
         Step::cargo("model checks", "test -p parallel --lib --profile model loom")
             .must_run_tests()
-            .env("RUSTFLAGS", "--cfg loom")
+            .env("RUSTFLAGS", "--cfg loom -D warnings")
             .env(
                 "CARGO_TARGET_DIR",
                 target.join("loom").display().to_string(),

@@ -16,7 +16,6 @@ use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-
 /// Where the results of a call will be, if their number is known.
 #[derive(Debug)]
 pub(super) struct Room<R> {
