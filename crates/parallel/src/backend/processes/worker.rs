@@ -35,21 +35,24 @@ use crate::{context, panics, wire};
 
 /// Runs tasks until the parent is through. Never returns.
 pub(super) fn main() -> ! {
-    let code = match connect() {
-        Ok(worker) => match worker.serve() {
-            Ok(()) => 0,
-            Err(End::Unfit) => 3,
-            Err(End::Lost) => end_group(),
-        },
+    match connect() {
+        Ok(mut worker) => {
+            let code = match worker.serve() {
+                Ok(()) => 0,
+                Err(End::Unfit) => 3,
+                Err(End::Lost) => end_group(),
+            };
+            // With its descriptors, of which a task may have closed some: to close one twice aborts if that is checked.
+            std::process::exit(code)
+        }
         Err(error) => {
             eprintln!(
                 "this process was started as a worker ({MARK} is set) and cannot become one: {error}. \
                  If you set {MARK} yourself, unset it"
             );
-            2
+            std::process::exit(2)
         }
-    };
-    std::process::exit(code)
+    }
 }
 
 /// Takes over the connection from standard input, which is empty from then on.
@@ -215,7 +218,7 @@ impl Worker {
     }
 
     /// Takes frames until one says to leave.
-    fn serve(mut self) -> Result<(), End> {
+    fn serve(&mut self) -> Result<(), End> {
         loop {
             let next = self.inbox.next_landing(|_| self.spare.take());
             if !next.map_err(|_| End::Lost)? {

@@ -376,3 +376,22 @@ fn who_is_out_of_reach_has_not_been_killed_from_outside() {
     let error = outcomes[0].as_ref().unwrap_err();
     assert_eq!(death(error.failure()), (None, None), "{error}");
 }
+
+#[test]
+fn a_worker_that_finds_itself_out_of_reach_does_not_abort() {
+    let task = |i: u32| {
+        if i == 0 {
+            close_pipes();
+        }
+        // More than there is room for: the worker waits for its parent.
+        vec![i; 1 << 22]
+    };
+    for _ in 0..5 {
+        let tasks = (0..3).map(|i| delayed(task, i));
+        let outcomes = with_deadline(|| on(1, 3).outcomes(tasks)).unwrap();
+        for error in outcomes.into_iter().filter_map(Result::err) {
+            let death = death(error.failure());
+            assert!(matches!(death, (None | Some(9), None)), "{error}");
+        }
+    }
+}
