@@ -150,8 +150,8 @@ impl TaskError {
         self
     }
 
-    /// Its call is cancelled: a task may panic over that, as over a call inside of it, which is cancelled too.
-    pub(crate) fn of_cancelled_call(&mut self) {
+    /// Calls inside of the tasks were cancelled with theirs: who panics over the error of one was cancelled.
+    pub(crate) fn of_call_inside(&mut self) {
         if matches!(self.0.failure, Failure::Panicked { .. }) {
             self.0.failure = Failure::Cancelled;
         }

@@ -27,7 +27,6 @@ mod fuzz;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzz;
-mod huge_pages;
 mod jobs;
 mod observe;
 mod panics;

@@ -17,6 +17,7 @@ use self::submit::Submissions;
 use crate::backend::{AnyBackend, Backend, Threads};
 use crate::cancel::CancelToken;
 use crate::config;
+use crate::current::call_around;
 use crate::delayed::{Delayed, Task, delayed};
 use crate::error::{Error, Outcome};
 use crate::jobs::NJobs;
@@ -352,13 +353,14 @@ impl<B> Parallel<B> {
     }
 
     fn plan_for(&self, lanes: usize, on_failure: OnFailure) -> Plan {
+        let own_token = self.cancel_token.clone();
         Plan {
             lanes,
             batch_size: self.batch_size,
             batch_time: Duration::ZERO,
             on_failure,
             pre_dispatch: self.pre_dispatch,
-            cancel_token: self.cancel_token.clone(),
+            cancel_tokens: own_token.into_iter().chain(call_around()).collect(),
             worker: None,
             telling: self.observers.telling(),
             backend: "",

@@ -13,7 +13,7 @@ use super::handle::{Handle, Promise, Shared};
 use crate::backend::Backend;
 use crate::cancel::CancelToken;
 use crate::context::{self, Context};
-use crate::current::{call_around, current};
+use crate::current::current;
 use crate::delayed::Task;
 use crate::error::{Error, Failure, TaskError};
 use crate::panics;
@@ -57,8 +57,8 @@ impl<B> Parallel<B> {
             }
         };
         let (lanes, context) = (plan.lanes, Context::here());
-        let outer = plan.cancel_token.replace(cancel.clone());
-        let watches = [outer, call_around()].into_iter().flatten().map(|outer| {
+        let outer = std::mem::replace(&mut plan.cancel_tokens, vec![cancel.clone()]);
+        let watches = outer.iter().map(|outer| {
             let (cancel, place) = (cancel.clone(), Arc::downgrade(&place));
             outer.watch(move || {
                 cancel.cancel();

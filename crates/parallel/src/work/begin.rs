@@ -19,7 +19,6 @@ use super::watching::Watching;
 use super::window::{PreDispatch, Window};
 use super::{Input, Output, Work};
 use crate::cancel::CancelToken;
-use crate::current::call_around;
 use crate::delayed::Task;
 use crate::observe::Telling;
 use crate::panics;
@@ -66,7 +65,8 @@ pub(crate) struct Plan {
     pub(crate) batch_time: Duration,
     pub(crate) on_failure: OnFailure,
     pub(crate) pre_dispatch: PreDispatch,
-    pub(crate) cancel_token: Option<CancelToken>,
+    /// Its own, and that of the call around it.
+    pub(crate) cancel_tokens: Vec<CancelToken>,
     /// The number of its only worker, if it is to have a certain one.
     pub(crate) worker: Option<usize>,
     /// How to tell those who want to know what happens.
@@ -137,12 +137,11 @@ impl<'a, T: Task> Work<'a, T> {
         let watching = plan
             .telling
             .map(|telling| Watching::begin(telling, tasks, lanes));
-        let tokens = [plan.cancel_token, call_around()].into_iter().flatten();
-        let watches = tokens.map(|token| {
+        let watch = |token: &CancelToken| {
             let stopping = Arc::clone(&stopping);
             token.watch(move || stopping.cancel())
-        });
-        let watches = watches.collect();
+        };
+        let watches = plan.cancel_tokens.iter().map(watch).collect();
         Self {
             origin: None,
             input,

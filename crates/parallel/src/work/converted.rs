@@ -77,7 +77,7 @@ impl<'a, U: Task + 'a> Work<'a, U> {
             batch_time: Duration::ZERO,
             on_failure,
             pre_dispatch: PreDispatch::Auto,
-            cancel_token,
+            cancel_tokens: cancel_token.into_iter().collect(),
             worker: None,
             // What happens is told of the work behind it.
             telling: None,

@@ -250,8 +250,8 @@ impl<'a, T: Task> Work<'a, T> {
             }
             return;
         }
-        if self.cancelled() {
-            error.of_cancelled_call();
+        if self.stopping.cancelled_inside() {
+            error.of_call_inside();
         }
         if let Some(watching) = &self.watching {
             watching.finished(error.index(), ran, Some(error.failure().clone()));

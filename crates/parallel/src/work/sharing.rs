@@ -138,6 +138,11 @@ impl<T: Task> Work<'_, T> {
         self.sharing.as_ref().map(Sharing::begin)
     }
 
+    /// Whether lanes give parts of what they have to those that have nothing.
+    pub(crate) fn shares(&self) -> bool {
+        self.sharing.is_some()
+    }
+
     /// There is nothing left to take. Whether another lane has given a part of what it had.
     pub(crate) fn others_share(&self) -> bool {
         let sharing = self.sharing.as_ref().filter(|_| !self.stopped());

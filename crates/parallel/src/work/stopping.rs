@@ -74,6 +74,11 @@ impl Stopping {
         self.cancelled.load(Ordering::Acquire)
     }
 
+    /// Whether calls that were made inside of the tasks are cancelled, too.
+    pub(super) fn cancelled_inside(&self) -> bool {
+        self.cancelled() && self.told.lock().inside.is_some()
+    }
+
     /// Has `wake` called once when it is stopped: at once if it is so already.
     pub(super) fn on_stop(&self, wake: impl FnOnce() + Send + 'static) {
         let mut told = self.told.lock();

@@ -32,7 +32,7 @@ mod alone {
     use std::thread::{self, ThreadId};
     use std::time::{Duration, Instant};
 
-    use parallel::{Event, Outcome, Parallel, Task, delayed, wait_first};
+    use parallel::{Event, Outcome, Parallel, Task, current, delayed, wait_first};
 
     use crate::tools::with_deadline;
 
@@ -279,5 +279,17 @@ mod alone {
                 assert_eq!(handle.join().unwrap(), 2, "way {way}");
             }
         });
+    }
+
+    /// In a worker it has the time that a task has there when its call ends.
+    #[test]
+    fn a_task_that_ends_its_call_and_panics_is_told_of_as_it_was() {
+        let task = |_: u64| -> u64 {
+            current().unwrap().cancel();
+            panic!("burnt");
+        };
+        let outcomes = Parallel::new(2).outcomes([delayed(task, 0)]).unwrap();
+        let error = outcomes[0].as_ref().unwrap_err();
+        assert!(error.to_string().contains("burnt"), "{error}");
     }
 }

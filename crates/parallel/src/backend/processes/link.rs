@@ -5,9 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
+use super::huge_pages;
 use super::memory::{Memory, Ring};
 use super::ring::{self, Consumer, Corrupt, DATA, Producer, SPACE};
-use crate::huge_pages;
 use crate::sync::atomic::AtomicU32;
 use crate::wire::inbox::Inbox;
 

@@ -31,6 +31,7 @@
 //! | [`courier`], [`shelf`], [`packet`] | memory of `Shared` arrays, on its way: the parent's side, the worker's, what is sent |
 //! | [`revoked`] | how a task there sees that its call has been stopped |
 //! | [`link`], [`ring`], [`memory`] | the connection |
+//! | [`huge_pages`] | memory for large values |
 //! | [`image`] | functions by name |
 
 mod apart;
@@ -38,6 +39,7 @@ mod aside;
 mod contract;
 mod courier;
 mod hello;
+mod huge_pages;
 mod idle;
 mod image;
 mod lane;
@@ -155,7 +157,7 @@ where
             let _ = rustix::io::write(&*stop, &1u64.to_ne_bytes());
         });
         let mut lanes = work.lanes_needed(lanes);
-        if lanes > 1 {
+        if lanes > 1 && work.shares() {
             crew.take_apart(work)?;
         }
         loop {

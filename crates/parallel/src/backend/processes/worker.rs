@@ -42,7 +42,8 @@ pub(super) fn main() -> ! {
                 Err(End::Unfit) => 3,
                 Err(End::Lost) => end_group(),
             };
-            // With its descriptors, of which a task may have closed some: to close one twice aborts if that is checked.
+            // It is not dropped: a task may have closed some of its descriptors, and std aborts over one that is closed
+            // already, where that is checked.
             std::process::exit(code)
         }
         Err(error) => {

@@ -6,16 +6,13 @@
 //! The promise of the `unsafe` here: none of the memory changes, and nobody else gets it. It is an advice.
 #![allow(unsafe_code)]
 
-#[cfg(target_os = "linux")]
 use rustix::mm::{Advice, madvise};
 
 /// Memory that is smaller mostly is some that was used before.
-#[cfg(target_os = "linux")]
 const LARGE: usize = 1 << 22;
 
 /// Advises the kernel to give this memory, which is new, in pages of two megabytes.
-#[cfg(target_os = "linux")]
-pub(crate) fn advise(start: *const u8, bytes: usize) {
+pub(super) fn advise(start: *const u8, bytes: usize) {
     /// A larger page would do as well.
     const PAGE: usize = 1 << 12;
     if bytes < LARGE {
@@ -29,7 +26,3 @@ pub(crate) fn advise(start: *const u8, bytes: usize) {
     // where others have memory in the first and in the last one. Pages that do not exist are an error.
     let _ = unsafe { madvise(first.cast_mut().cast(), bytes, Advice::LinuxHugepage) };
 }
-
-/// There is no such advice here.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn advise(_: *const u8, _: usize) {}
