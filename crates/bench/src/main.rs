@@ -28,7 +28,7 @@ use crate::groups::Group;
 use crate::machine::Machine;
 use crate::python::Python;
 use crate::report::{GroupFigures, Report};
-use crate::rounds::Budget;
+use crate::rounds::{Budget, FAILED};
 
 /// Runs the library and its peers on the same tasks, in turn, and writes what they take to
 /// docs/benchmarks.md, docs/benchmarks.json, docs/images and the table of the README.
@@ -98,7 +98,10 @@ fn bench(cli: &Cli) -> Result<(), Box<dyn Error>> {
         write(&report, &docs)?;
         println!("\n{}", page::front(&report));
     }
-    Ok(())
+    match report.missing().find(|(_, who)| who.ends_with(FAILED)) {
+        Some((case, who)) => Err(format!("{}: {who}", case.name).into()),
+        None => Ok(()),
+    }
 }
 
 fn measure(cli: &Cli) -> Result<Report, Box<dyn Error>> {

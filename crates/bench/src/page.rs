@@ -101,6 +101,19 @@ fn aims(page: &mut String, report: &Report) {
             );
         }
     }
+    missing(page, report);
+}
+
+/// Those that were not measured, and so are in no aim either.
+fn missing(page: &mut String, report: &Report) {
+    let each = report.missing().map(|(case, who)| {
+        let (title, anchor) = (&case.title, anchor(&case.title));
+        format!("- [{title}](#{anchor}): {who}\n")
+    });
+    let all: String = each.collect();
+    if !all.is_empty() {
+        let _ = write!(page, "\nMissing, and in no aim:\n\n{all}");
+    }
 }
 
 fn case(page: &mut String, case: &Figures) {

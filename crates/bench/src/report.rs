@@ -27,6 +27,12 @@ impl Report {
         self.cases().find(|case| case.name == name)
     }
 
+    /// Who is missing from which case, and why.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = (&Figures, &str)> {
+        self.cases()
+            .flat_map(|case| case.missing.iter().map(move |who| (case, who.as_str())))
+    }
+
     /// A line for each round, so that two runs can be compared as texts.
     pub(crate) fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string_pretty(self)

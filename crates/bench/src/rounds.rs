@@ -60,6 +60,9 @@ impl Budget {
     }
 }
 
+/// Why a peer is missing that could start.
+pub(crate) const FAILED: &str = "it ended in the midst of a round";
+
 /// Runs the case, and judges it.
 pub(crate) fn run(case: Case, context: &Context, budget: Budget) -> Figures {
     let mut missing = Vec::new();
@@ -86,7 +89,7 @@ pub(crate) fn run(case: Case, context: &Context, budget: Budget) -> Figures {
     for peer in &peers {
         if peer.ended {
             let name = &peer.figures.name;
-            missing.push(format!("{name}: it ended in the midst of a round"));
+            missing.push(format!("{name}: {FAILED}"));
         }
     }
     let peers = peers.into_iter().filter(|peer| !peer.ended);

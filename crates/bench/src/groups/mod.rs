@@ -47,6 +47,7 @@ mod tests {
     use crate::case::{Limit, OURS, Unit};
     use crate::page;
     use crate::report::Report;
+    use crate::rounds::FAILED;
 
     fn cases() -> Vec<Case> {
         all(false)
@@ -110,6 +111,13 @@ mod tests {
         let here: Vec<(&str, &str)> = here.iter().map(|c| (&*c.name, &*c.title)).collect();
         let there: Vec<(&str, &str)> = report.cases().map(|c| (&*c.name, &*c.title)).collect();
         assert_eq!(here, there, "{AGAIN}");
+    }
+
+    #[test]
+    fn nobody_failed_in_the_run_of_the_page() {
+        let report = report();
+        let failed = report.missing().find(|(_, who)| who.ends_with(FAILED));
+        assert!(failed.is_none(), "{failed:?}: {AGAIN}");
     }
 
     #[test]

@@ -296,6 +296,8 @@ fn cannot_start(error: &io::Error) -> BackendError {
          (`ulimit -n`) or ask for fewer jobs"
     } else if is(Errno::AGAIN) {
         "; too many processes: raise the limit (`ulimit -u`) or ask for fewer jobs"
+    } else if is(Errno::NOSYS) {
+        "; worker processes need Linux 5.3 or newer, and do not start under valgrind"
     } else {
         ""
     };
