@@ -62,24 +62,24 @@ pub(crate) fn catch<R>(user: impl FnOnce() -> R) -> Result<R, Box<Panic>> {
 #[cold]
 fn caught(payload: Box<dyn Any + Send>) -> Box<Panic> {
     let (location, backtrace) = SEEN.take().unwrap_or_default();
-    let message = message_of(&*payload);
-    // A payload whose own drop panics would end the program: it is let go of instead.
-    std::mem::forget(payload);
     Box::new(Panic {
-        message,
+        message: message_of(payload),
         location,
         backtrace,
     })
 }
 
-fn message_of(payload: &(dyn Any + Send)) -> String {
-    if let Some(text) = payload.downcast_ref::<&str>() {
-        (*text).to_owned()
-    } else if let Some(text) = payload.downcast_ref::<String>() {
-        text.clone()
-    } else {
+fn message_of(payload: Box<dyn Any + Send>) -> String {
+    let text = payload.downcast::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|other| other.downcast::<String>().map(|text| *text));
+    text.unwrap_or_else(|other| {
+        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(other))) {
+            // To drop this one may panic as well: it is let go of. Nobody is told of it, nor of what the hook saw.
+            std::mem::forget(payload);
+            SEEN.take();
+        }
         "a panic whose payload is not text".to_owned()
-    }
+    })
 }
 
 static INSTALLED: Once = Once::new();
@@ -112,6 +112,8 @@ fn install_hook_now() {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -130,6 +132,31 @@ mod tests {
     fn a_payload_of_any_type_is_caught() {
         let panic = catch(|| panic::panic_any(7)).unwrap_err();
         assert_eq!(panic.message, "a panic whose payload is not text");
+    }
+
+    #[test]
+    fn a_payload_is_dropped() {
+        let held = Arc::new(());
+        let payload = Arc::clone(&held);
+        let panic = catch(|| panic::panic_any(payload)).unwrap_err();
+        assert_eq!(panic.message, "a panic whose payload is not text");
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    #[test]
+    fn a_payload_that_panics_when_dropped_is_caught() {
+        struct Trap;
+        impl Drop for Trap {
+            fn drop(&mut self) {
+                panic::panic_any(Self);
+            }
+        }
+        let panic = catch(|| {
+            let inner = catch(|| panic::panic_any(Trap));
+            panic!("outer, {}", inner.unwrap_err().message);
+        });
+        let panic = panic.unwrap_err();
+        assert_eq!(panic.message, "outer, a panic whose payload is not text");
     }
 
     #[test]
