@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::submit::Place;
+use super::submit::{Place, Queue};
 use crate::cancel::CancelToken;
 use crate::error::{Error, Failure, Outcome, TaskError};
 use crate::panics;
@@ -76,11 +76,12 @@ pub struct Handle<R> {
     pub(super) shared: Arc<Shared<R>>,
     pub(super) cancel: CancelToken,
     pub(super) place: Arc<Place>,
+    pub(super) queue: Arc<Queue>,
 }
 
 impl<R> Handle<R> {
-    /// Waits for the outcome. A submitted task may wait so for another one: if that has not begun, it
-    /// is run here and now.
+    /// Waits for the outcome. If the task has not begun, and fewer run than there are jobs, it is run here and now, as
+    /// tasks of `run` are. One that another task waits for so is run there in any case.
     ///
     /// # Errors
     /// The task's failure.
@@ -88,7 +89,7 @@ impl<R> Handle<R> {
     /// # Panics
     /// If [`join_timeout`](Self::join_timeout) or the future has given the outcome away already.
     pub fn join(self) -> Outcome<R> {
-        self.place.help();
+        self.queue.help(&self.place);
         let mut state = self.shared.state.lock();
         while !state.finished {
             self.shared.finished.wait(&mut state);

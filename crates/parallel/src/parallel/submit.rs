@@ -48,6 +48,7 @@ impl<B> Parallel<B> {
             shared: Arc::clone(&shared),
             cancel: cancel.clone(),
             place: Arc::clone(&place),
+            queue: Arc::clone(&self.submissions.queue),
         };
         let mut plan = match self.plan::<T>(OnFailure::GoOn) {
             Ok(plan) => plan,
@@ -116,10 +117,8 @@ impl Place {
 
     /// Inside of a task: runs this one here if nobody has begun with it. Who waits for it may hold up all
     /// those who would, and would wait for ever.
-    pub(super) fn help(&self) {
-        if context::in_task()
-            && let Some(job) = self.take()
-        {
+    fn help(&self) {
+        if let Some(job) = self.take() {
             run(job, number());
         }
     }
@@ -169,7 +168,7 @@ pub(super) struct Submissions {
 }
 
 #[derive(Default)]
-struct Queue {
+pub(super) struct Queue {
     state: Mutex<State>,
     news: Condvar,
 }
@@ -178,23 +177,44 @@ struct Queue {
 struct State {
     waiting: VecDeque<Arc<Place>>,
     asleep: usize,
-    running: usize,
+    /// How many may run at a time.
+    jobs: usize,
+    /// The workers from this number on have never run anything.
+    hired: usize,
+    /// Of the others, those that run nothing.
+    idle: Vec<usize>,
     closing: bool,
 }
 
+impl State {
+    /// The number for a task that begins, unless as many run as may.
+    fn begin(&mut self) -> Option<usize> {
+        if self.idle.is_empty() && self.hired < self.jobs {
+            self.idle.push(self.hired);
+            self.hired += 1;
+        }
+        self.idle.pop()
+    }
+
+    fn none_run(&self) -> bool {
+        self.idle.len() == self.hired
+    }
+}
+
 impl Submissions {
-    fn add(&self, place: Arc<Place>, most: usize) {
+    fn add(&self, place: Arc<Place>, jobs: usize) {
         let mut state = self.queue.state.lock();
         state.waiting.push_back(place);
+        state.jobs = jobs;
         let enough = state.asleep >= state.waiting.len();
         drop(state);
         self.queue.news.notify_one();
         let mut threads = self.threads.lock();
-        if enough || threads.len() >= most {
+        if enough || threads.len() >= jobs {
             return;
         }
-        let (queue, worker) = (Arc::clone(&self.queue), threads.len());
-        match spawn("parallel-submit", move || queue.work_off(worker)) {
+        let queue = Arc::clone(&self.queue);
+        match spawn("parallel-submit", move || queue.work_off()) {
             Ok(thread) => threads.push(thread),
             // Others will come to it; if there are none, it is cancelled.
             Err(_) if !threads.is_empty() => {}
@@ -207,31 +227,58 @@ impl Submissions {
 }
 
 impl Queue {
-    /// Runs tasks until there will be none, as the worker of this number.
-    fn work_off(&self, worker: usize) {
+    /// Runs tasks until there will be none.
+    fn work_off(&self) {
         let mut state = self.state.lock();
         loop {
-            match state.waiting.pop_front() {
-                None if state.closing => return,
-                Some(place) => {
-                    state.running += 1;
-                    drop(state);
-                    // A panic of a backend is that of one task; its promise is broken and so kept.
-                    let telling = panics::catch(|| place.take().map(|job| job(worker)));
-                    // Before its handle learns of it, who may be the last to hold this open.
-                    self.state.lock().running -= 1;
-                    if let Ok(Some(tell)) = telling {
-                        // What nobody waits for is dropped here, and a user's drop may panic.
-                        let _ = panics::catch(tell);
-                    }
-                    state = self.state.lock();
-                }
-                None => {
-                    state.asleep += 1;
-                    self.news.wait(&mut state);
-                    state.asleep -= 1;
-                }
+            let next = state.waiting.front().is_some();
+            if let Some(worker) = next.then(|| state.begin()).flatten() {
+                let place = state.waiting.pop_front();
+                drop(state);
+                self.run(place.as_deref(), worker);
+                state = self.state.lock();
+            } else if state.closing && !next {
+                // Others may wait until one of those that ran is through.
+                self.news.notify_all();
+                return;
+            } else {
+                state.asleep += 1;
+                self.news.wait(&mut state);
+                state.asleep -= 1;
             }
+        }
+    }
+
+    /// Runs the task of this place, if nobody has begun with it, as the worker of this number.
+    fn run(&self, place: Option<&Place>, worker: usize) {
+        // A panic of a backend is that of one task; its promise is broken and so kept.
+        let telling = panics::catch(|| Some(place?.take()?(worker)));
+        // Before its handle learns of it, who may be the last to hold this open.
+        let mut state = self.state.lock();
+        state.idle.push(worker);
+        while state.waiting.front().is_some_and(|next| !next.is_full()) {
+            state.waiting.pop_front();
+        }
+        let more = !state.waiting.is_empty();
+        drop(state);
+        if more {
+            self.news.notify_one();
+        }
+        if let Ok(Some(tell)) = telling {
+            // What nobody waits for is dropped here, and a user's drop may panic.
+            let _ = panics::catch(tell);
+        }
+    }
+
+    /// Runs a task here for which this thread waits, if nobody has begun with it: most are through before another
+    /// thread is awake. No more run than there are jobs.
+    pub(super) fn help(&self, place: &Place) {
+        if context::in_task() {
+            return place.help();
+        }
+        let begin = || self.state.lock().begin();
+        if let Some(worker) = place.is_full().then(begin).flatten() {
+            self.run(Some(place), worker);
         }
     }
 }
@@ -240,7 +287,7 @@ impl Drop for Submissions {
     fn drop(&mut self) {
         let mut state = self.queue.state.lock();
         state.closing = true;
-        let all_done = state.running == 0 && state.waiting.is_empty();
+        let all_done = state.none_run() && state.waiting.is_empty();
         drop(state);
         self.queue.news.notify_all();
         // Those who still have something to do hold on to the backend themselves.

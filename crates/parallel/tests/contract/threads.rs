@@ -26,7 +26,7 @@ fn parallel(n_jobs: i32) -> parallel::Parallel<Here> {
 
 mod alone {
     use std::collections::HashSet;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::sync::mpsc::channel;
     use std::sync::{Arc, Barrier, Mutex};
     use std::thread::{self, ThreadId};
@@ -250,6 +250,65 @@ mod alone {
                 drop(handle);
                 assert_eq!(parallel.submit(delayed(|i: u32| i, 3)).join().unwrap(), 3);
             }
+        });
+    }
+
+    /// Who waits for the second task could run it, but for the first.
+    #[test]
+    fn a_task_that_is_waited_for_begins_when_fewer_run_than_there_are_jobs() {
+        with_deadline(|| {
+            let parallel = Parallel::new(1);
+            for _ in 0..100 {
+                let (tell_start, started) = channel();
+                let (end, told_to_end) = channel();
+                let ended = Arc::new(AtomicBool::new(false));
+                let first = {
+                    let ended = Arc::clone(&ended);
+                    move |()| {
+                        tell_start.send(()).unwrap();
+                        told_to_end.recv().unwrap();
+                        ended.store(true, Ordering::SeqCst);
+                    }
+                };
+                let first = parallel.submit(delayed(first, ()));
+                started.recv().unwrap();
+                let second = move |()| (ended.load(Ordering::SeqCst), current().unwrap().worker());
+                let second = parallel.submit(delayed(second, ()));
+                let ending = thread::spawn(move || {
+                    (0..100).for_each(|_| thread::yield_now());
+                    end.send(()).unwrap();
+                });
+                assert_eq!(second.join().unwrap(), (true, 0));
+                first.join().unwrap();
+                ending.join().unwrap();
+            }
+        });
+    }
+
+    /// All at once, by more threads than there are jobs.
+    #[test]
+    fn tasks_that_are_waited_for_at_the_same_time_have_workers_of_their_own() {
+        with_deadline(|| {
+            let parallel = Parallel::new(3);
+            let busy: Arc<[AtomicBool; 3]> = Arc::default();
+            let task = |busy: Arc<[AtomicBool; 3]>| {
+                let worker = current().unwrap().worker();
+                let alone = !busy[worker].swap(true, Ordering::SeqCst);
+                thread::yield_now();
+                busy[worker].store(false, Ordering::SeqCst);
+                alone
+            };
+            thread::scope(|scope| {
+                for _ in 0..5 {
+                    scope.spawn(|| {
+                        for _ in 0..300 {
+                            let handle = parallel.submit(delayed(task, Arc::clone(&busy)));
+                            let next = parallel.submit(delayed(task, Arc::clone(&busy)));
+                            assert!(next.join().unwrap() && handle.join().unwrap());
+                        }
+                    });
+                }
+            });
         });
     }
 
