@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -270,7 +270,7 @@ impl Queue {
         }
     }
 
-    /// Runs a task here for which this thread waits, if nobody has begun with it: most are through before another
+    /// Runs a task here that this thread waits for, if nobody has begun with it: most are through before another
     /// thread is awake. No more run than there are jobs.
     pub(super) fn help(&self, place: &Place) {
         if context::in_task() {
@@ -290,8 +290,11 @@ impl Drop for Submissions {
         let all_done = state.none_run() && state.waiting.is_empty();
         drop(state);
         self.queue.news.notify_all();
-        // Those who still have something to do hold on to the backend themselves.
-        for thread in self.threads.get_mut().drain(..).filter(|_| all_done) {
+        // Those who still have something to do hold on to the backend themselves. What a task gives may have been the
+        // last to hold this: then one of the threads is this one, and ends after this.
+        let here = thread::current().id();
+        let others = |thread: &JoinHandle<()>| all_done && thread.thread().id() != here;
+        for thread in self.threads.get_mut().drain(..).filter(others) {
             let _ = thread.join();
         }
     }
