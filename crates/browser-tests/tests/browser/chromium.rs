@@ -66,6 +66,8 @@ fn start(name: &str, profile: &TempDir) -> Option<Child> {
             "--window-size=1200,900",
         ])
         .arg(format!("--user-data-dir={}", profile.path().display()))
+        // Where its lock is, which it leaves behind when it is killed.
+        .env("TMPDIR", profile.path())
         .arg("about:blank")
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
