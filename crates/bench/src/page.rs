@@ -104,7 +104,7 @@ fn aims(page: &mut String, report: &Report) {
     missing(page, report);
 }
 
-/// Those that were not measured, and so are in no aim either.
+/// Those that could not be measured, and so are in no aim either.
 fn missing(page: &mut String, report: &Report) {
     let each = report.missing().map(|(case, who)| {
         let (title, anchor) = (&case.title, anchor(&case.title));
@@ -112,7 +112,7 @@ fn missing(page: &mut String, report: &Report) {
     });
     let all: String = each.collect();
     if !all.is_empty() {
-        let _ = write!(page, "\nMissing, and in no aim:\n\n{all}");
+        let _ = write!(page, "\nNot measured:\n\n{all}");
     }
 }
 

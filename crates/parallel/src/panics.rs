@@ -74,7 +74,7 @@ fn message_of(payload: Box<dyn Any + Send>) -> String {
     let text = text.or_else(|other| other.downcast::<String>().map(|text| *text));
     text.unwrap_or_else(|other| {
         if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(other))) {
-            // To drop this one may panic as well: it is let go of. Nobody is told of it, nor of what the hook saw.
+            // To drop this one may panic as well: it is let go of. What the hook saw is of no panic that is told.
             std::mem::forget(payload);
             SEEN.take();
         }

@@ -80,8 +80,8 @@ pub struct Handle<R> {
 }
 
 impl<R> Handle<R> {
-    /// Waits for the outcome. If the task has not begun, and fewer run than there are jobs, it is run here and now, as
-    /// tasks of `run` are. One that another task waits for so is run there in any case.
+    /// Waits for the outcome. If the task is the first in line, and fewer run than there are jobs, it is run here and
+    /// now, as tasks of `run` are. One that another task waits for so is run there if nobody has begun with it.
     ///
     /// # Errors
     /// The task's failure.

@@ -187,13 +187,17 @@ struct State {
 }
 
 impl State {
-    /// The number for a task that begins, unless as many run as may.
-    fn begin(&mut self) -> Option<usize> {
+    /// The first in line, to be run as the worker of this number, unless as many run as may.
+    fn next(&mut self) -> Option<(Arc<Place>, usize)> {
+        if self.waiting.is_empty() {
+            return None;
+        }
         if self.idle.is_empty() && self.hired < self.jobs {
             self.idle.push(self.hired);
             self.hired += 1;
         }
-        self.idle.pop()
+        let worker = self.idle.pop()?;
+        Some((self.waiting.pop_front()?, worker))
     }
 
     fn none_run(&self) -> bool {
@@ -231,13 +235,11 @@ impl Queue {
     fn work_off(&self) {
         let mut state = self.state.lock();
         loop {
-            let next = state.waiting.front().is_some();
-            if let Some(worker) = next.then(|| state.begin()).flatten() {
-                let place = state.waiting.pop_front();
+            if let Some((place, worker)) = state.next() {
                 drop(state);
-                self.run(place.as_deref(), worker);
+                self.run(&place, worker);
                 state = self.state.lock();
-            } else if state.closing && !next {
+            } else if state.closing && state.waiting.is_empty() {
                 // Others may wait until one of those that ran is through.
                 self.news.notify_all();
                 return;
@@ -250,15 +252,12 @@ impl Queue {
     }
 
     /// Runs the task of this place, if nobody has begun with it, as the worker of this number.
-    fn run(&self, place: Option<&Place>, worker: usize) {
+    fn run(&self, place: &Place, worker: usize) {
         // A panic of a backend is that of one task; its promise is broken and so kept.
-        let telling = panics::catch(|| Some(place?.take()?(worker)));
+        let telling = panics::catch(|| place.take().map(|job| job(worker)));
         // Before its handle learns of it, who may be the last to hold this open.
         let mut state = self.state.lock();
         state.idle.push(worker);
-        while state.waiting.front().is_some_and(|next| !next.is_full()) {
-            state.waiting.pop_front();
-        }
         let more = !state.waiting.is_empty();
         drop(state);
         if more {
@@ -270,15 +269,22 @@ impl Queue {
         }
     }
 
-    /// Runs a task here that this thread waits for, if nobody has begun with it: most are through before another
-    /// thread is awake. No more run than there are jobs.
-    pub(super) fn help(&self, place: &Place) {
+    /// Runs a task here that this thread waits for, if it is the first in line: most are through before another
+    /// thread is awake. No more run than there are jobs, and none before one that was submitted earlier, for which it
+    /// may wait.
+    pub(super) fn help(&self, place: &Arc<Place>) {
         if context::in_task() {
             return place.help();
         }
-        let begin = || self.state.lock().begin();
-        if let Some(worker) = place.is_full().then(begin).flatten() {
-            self.run(Some(place), worker);
+        let mut state = self.state.lock();
+        let first = state.waiting.front();
+        let next = match first.is_some_and(|first| Arc::ptr_eq(first, place)) {
+            true => state.next(),
+            false => None,
+        };
+        drop(state);
+        if let Some((place, worker)) = next {
+            self.run(&place, worker);
         }
     }
 }

@@ -285,6 +285,21 @@ mod alone {
         });
     }
 
+    /// Who waits for the second task could run it before the first, for which it waits.
+    #[test]
+    fn submitted_tasks_begin_in_turn_whichever_is_waited_for() {
+        with_deadline(|| {
+            for _ in 0..100 {
+                let parallel = Parallel::new(1);
+                let (send, receive) = channel();
+                let first = parallel.submit(delayed(move |()| send.send(7).unwrap(), ()));
+                let second = parallel.submit(delayed(move |()| receive.recv().unwrap(), ()));
+                assert_eq!(second.join().unwrap(), 7);
+                first.join().unwrap();
+            }
+        });
+    }
+
     /// All at once, by more threads than there are jobs.
     #[test]
     fn tasks_that_are_waited_for_at_the_same_time_have_workers_of_their_own() {
