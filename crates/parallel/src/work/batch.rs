@@ -3,8 +3,8 @@
 //! Handing out tasks costs the same for one task as for many, so tiny tasks go in large batches; but
 //! a batch is also what a worker is late by at the end, so it shall not last long. The size follows
 //! the measured run time: it starts at 1, grows by a factor at most, shrinks at once, and ends
-//! fine-grained when the number of tasks is known (guided self-scheduling: Polychronopoulos and Kuck,
-//! *Guided Self-Scheduling*, IEEE Transactions on Computers C-36, 1987).
+//! fine-grained, though not finer than pays off, when the number of tasks is known (guided self-scheduling:
+//! Polychronopoulos and Kuck, *Guided Self-Scheduling*, IEEE Transactions on Computers C-36, 1987).
 
 use std::time::Duration;
 
@@ -33,12 +33,15 @@ const GROWTH: usize = 8;
 /// A lane takes this part of its fair share of what remains, so that lanes end together.
 const SHARE_OF_REST: usize = 2;
 
-/// Where a batch shall last for so long it travels far, and the way costs more than lanes that end at different
-/// times, unless it is short.
+/// At the end a batch is no smaller than such a part of the size, unless it would be more than a lane's fair share:
+/// smaller ones cost more to hand out than lanes that end at different times.
+const LEAST: usize = 10;
+
+/// Where a batch shall last for so long it travels far, and the way costs more still.
 const FAR: Duration = Duration::from_millis(100);
 
-/// There, at the end, it is no smaller than such a part of the size.
-const LEAST: usize = 5;
+/// There, at the end, it is no smaller than such a part of the size in any case.
+const LEAST_FAR: usize = 5;
 
 /// The size that the next batch shall have.
 #[derive(Debug)]
@@ -47,6 +50,7 @@ pub(super) struct Sizing {
     target: Duration,
     lanes: usize,
     largest: usize,
+    /// As many as last for `target`, be it more than the largest.
     size: usize,
 }
 
@@ -76,13 +80,14 @@ impl Sizing {
         if let Some(fixed) = self.fixed {
             return fixed;
         }
-        let share = remaining.map_or(usize::MAX, |n| n / self.lanes.saturating_mul(SHARE_OF_REST));
+        let share = |of: usize| remaining.map_or(usize::MAX, |n| n / self.lanes.saturating_mul(of));
         let least = if self.target >= FAR {
-            self.size / LEAST
+            self.size / LEAST_FAR
         } else {
-            1
+            share(1).min(self.size / LEAST)
         };
-        self.size.min(share).max(least).max(1)
+        let size = self.size.min(share(SHARE_OF_REST)).max(least);
+        size.clamp(1, self.largest)
     }
 
     /// Takes into account that `tasks` ran in `run_time`.
@@ -94,7 +99,7 @@ impl Sizing {
         let ideal = usize::try_from(ideal).unwrap_or(usize::MAX);
         // A small batch that comes late says nothing against a size that has grown since.
         let reachable = tasks.saturating_mul(GROWTH).max(self.size);
-        self.size = ideal.min(reachable).clamp(1, self.largest);
+        self.size = ideal.min(reachable).max(1);
     }
 }
 
@@ -133,12 +138,23 @@ mod tests {
     fn ends_fine_grained() {
         let mut sizing = auto(2);
         for _ in 0..6 {
+            let tasks = sizing.next(None);
+            sizing.measured(tasks, Duration::from_micros(1) * tasks as u32);
+        }
+        assert_eq!(sizing.next(None), 50);
+        let sizes = [200, 100, 40, 12, 6, 3, 0].map(|n| sizing.next(Some(n)));
+        assert_eq!(sizes, [50, 25, 10, 5, 3, 1, 1]);
+    }
+
+    #[test]
+    fn no_batch_is_larger_than_the_largest() {
+        let mut sizing = auto(2);
+        for _ in 0..6 {
             sizing.measured(sizing.next(None), Duration::ZERO);
         }
         assert_eq!(sizing.next(None), 4096);
-        assert_eq!(sizing.next(Some(400)), 100);
-        assert_eq!(sizing.next(Some(3)), 1);
-        assert_eq!(sizing.next(Some(0)), 1);
+        assert_eq!(sizing.next(Some(1 << 13)), 3276);
+        assert_eq!(sizing.next(Some(400)), 200);
     }
 
     #[test]
