@@ -32,6 +32,7 @@ pages! {
     architecture: "../../../docs/src/architecture.md",
     worker_life: "../../../docs/src/worker-life.md",
     decisions: "../../../docs/src/decisions.md",
+    decisions_clusters: "../../../docs/src/decisions-clusters.md",
 }
 
 #[cfg(test)]
