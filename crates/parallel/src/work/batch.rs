@@ -90,6 +90,11 @@ impl Sizing {
         size.clamp(1, self.largest)
     }
 
+    /// How long so many tasks will run, by what others have.
+    pub(super) fn run_time(&self, tasks: usize) -> Duration {
+        self.target.mul_f64(tasks as f64 / self.size as f64)
+    }
+
     /// Takes into account that `tasks` ran in `run_time`.
     pub(super) fn measured(&mut self, tasks: usize, run_time: Duration) {
         if tasks == 0 {

@@ -99,7 +99,7 @@ impl<'a, T: Task> Work<'a, T> {
         let growing_for = fixed.is_none().then_some(plan.lanes);
         let output = Output::Handed(Delivery::new(handing));
         let mut work = Self::with(
-            Input::Feed(Feed::new()),
+            Input::Feed(Feed::new(growing_for.is_some())),
             output,
             Some(Window::new(fixed.unwrap_or(1))),
             at_most.filter(|most| *most == at_least),

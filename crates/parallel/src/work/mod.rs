@@ -24,6 +24,7 @@ mod feed;
 mod order;
 mod results;
 mod room;
+mod rota;
 mod run;
 mod sharing;
 mod source;
@@ -146,10 +147,7 @@ impl<'a, T: Task> Work<'a, T> {
         }
         let source = match &self.input {
             Input::Source(source) => source,
-            Input::Feed(feed) => {
-                let size = |remaining| self.sizing.lock().next(remaining);
-                return feed.take(size, wait, &self.stopping);
-            }
+            Input::Feed(feed) => return feed.take(&self.sizing, wait, &self.stopping),
         };
         let permits = match &self.window {
             None => usize::MAX,

@@ -26,6 +26,8 @@ fn parallel(n_jobs: i32) -> parallel::Parallel<Here> {
 
 mod alone {
     use std::collections::HashSet;
+    use std::hint;
+    use std::iter;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::sync::mpsc::channel;
     use std::sync::{Arc, Barrier, Mutex};
@@ -130,7 +132,7 @@ mod alone {
                 let all = 0..20_000;
                 let mut rest = all.clone();
                 // Of an unknown length, and of a known one.
-                let unknown = std::iter::from_fn(|| rest.next());
+                let unknown = iter::from_fn(|| rest.next());
                 let sources: [Box<dyn Iterator<Item = usize> + Send>; 2] =
                     [Box::new(unknown), Box::new(all)];
                 for source in sources {
@@ -296,6 +298,39 @@ mod alone {
                 let second = parallel.submit(delayed(move |()| receive.recv().unwrap(), ()));
                 assert_eq!(second.join().unwrap(), 7);
                 first.join().unwrap();
+            }
+        });
+    }
+
+    /// Its lane took only short ones before, and was not expected to be away for long. The input gives no more, nor
+    /// ends, until both have run.
+    #[test]
+    fn after_short_tasks_one_may_wait_for_the_next() {
+        type Job = Box<dyn FnOnce() + Send>;
+        with_deadline(|| {
+            let parallel = Parallel::new(2);
+            for _ in 0..20 {
+                let [(begin, begun), (send, receive), (end, ended)] = [(); 3].map(|()| channel());
+                let short = (0..5000).map(|_| {
+                    hint::black_box((0..400).map(hint::black_box).sum::<u64>());
+                    Box::new(|| {}) as Job
+                });
+                let waits = iter::once(Box::new(move || {
+                    begin.send(()).unwrap();
+                    receive.recv().unwrap();
+                    end.send(()).unwrap();
+                }) as Job);
+                let is_waited_for = iter::once_with(move || {
+                    begun.recv().unwrap();
+                    Box::new(move || send.send(()).unwrap()) as Job
+                });
+                let last = iter::once_with(move || {
+                    ended.recv().unwrap();
+                    Box::new(|| {}) as Job
+                });
+                let jobs = short.chain(waits).chain(is_waited_for).chain(last);
+                let tasks = jobs.map(|job| delayed(|job: Job| job(), job));
+                assert_eq!(parallel.iter(tasks).map(Result::unwrap).count(), 5003);
             }
         });
     }
