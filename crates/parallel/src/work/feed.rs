@@ -21,7 +21,7 @@ use super::rota::{Rota, Since};
 use super::source::Batch;
 use super::stopping::Stopping;
 use crate::spin;
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread::{self, Thread, ThreadId};
 use crate::sync::{Mutex, MutexGuard, lock, park_for};
 
@@ -36,8 +36,6 @@ pub(super) struct Feed<T> {
     state: Mutex<State<T>>,
     /// Whether the state is worth a look: a lane that looks for tasks shall not keep the lock from who brings them.
     news: AtomicBool,
-    /// For so many tasks there should be room, by what was taken last.
-    usual: AtomicUsize,
     /// Whether more can come before those that are here have been run.
     flows: bool,
 }
@@ -91,7 +89,6 @@ impl<T> Feed<T> {
                 exhausted: false,
             }),
             news: AtomicBool::new(false),
-            usual: AtomicUsize::new(0),
             flows,
         }
     }
@@ -140,7 +137,6 @@ impl<T> Feed<T> {
     ) -> Option<Batch<T>> {
         let me = thread::current();
         let (mut since, mut in_vain) = (Since::Away, false);
-        let mut room = VecDeque::with_capacity(self.usual.load(Ordering::Relaxed));
         loop {
             let mut state = lock(&self.state);
             let sleeps_on = state.rota.is_back(me.id(), since) && !state.ended;
@@ -155,7 +151,7 @@ impl<T> Feed<T> {
             let waits_for_more =
                 may_look && self.flows && since != Since::Looked && state.is_few(sizing);
             if !(state.ready.is_empty() || waits_for_more || sleeps_on) {
-                return Some(self.take_ready(state, sizing, &mut room, me.id()));
+                return Some(self.take_ready(state, sizing, me.id()));
             }
             if state.ended || !wait {
                 return None;
@@ -195,12 +191,11 @@ impl<T> Feed<T> {
         })
     }
 
-    /// Takes of what there is, into `room` if it is all of it: who brings more shall not wait while tasks are copied.
+    /// Takes of what there is, as a whole if it is all of it: who brings more shall not wait while tasks are copied.
     fn take_ready(
         &self,
         mut state: MutexGuard<'_, State<T>>,
         sizing: &SizingLock,
-        room: &mut VecDeque<T>,
         me: ThreadId,
     ) -> Batch<T> {
         let there = state.ready.len();
@@ -216,11 +211,10 @@ impl<T> Feed<T> {
             self.tell(state);
             return Batch { first, tasks };
         }
-        std::mem::swap(&mut state.ready, room);
+        let tasks = std::mem::take(&mut state.ready);
         state.rota.takes_all(me, run_time);
         self.tell(state);
-        self.usual.store(there + there / 4, Ordering::Relaxed);
-        let tasks = std::mem::take(room).into();
+        let tasks = tasks.into();
         Batch { first, tasks }
     }
 
