@@ -139,24 +139,29 @@ impl<T> Feed<T> {
         let (mut since, mut in_vain) = (Since::Away, false);
         loop {
             let mut state = lock(&self.state);
-            let sleeps_on = state.rota.is_back(me.id(), since) && !state.ended;
             if stopping.stopped() {
                 return None;
+            }
+            let is_work = state.ended || !state.returned.is_empty();
+            if let Some(time) = state.rota.comes_back(me.id(), since, is_work) {
+                drop(state);
+                park_for(time);
+                continue;
             }
             if let Some(batch) = state.returned.pop() {
                 self.tell(state);
                 return Some(batch);
             }
-            let may_look = wait && !state.ended && state.rota.is_nobody_coming();
-            let waits_for_more =
-                may_look && self.flows && since != Since::Looked && state.is_few(sizing);
-            if !(state.ready.is_empty() || waits_for_more || sleeps_on) {
+            let may_look = wait && !state.ended && !in_vain && state.rota.is_nobody_coming();
+            let may_be_more = may_look && self.flows && since != Since::Looked;
+            let is_enough = !(state.ready.is_empty() || may_be_more && state.is_few(sizing));
+            if is_enough {
                 return Some(self.take_ready(state, sizing, me.id()));
             }
             if state.ended || !wait {
                 return None;
             }
-            if may_look && !in_vain && !sleeps_on {
+            if may_look {
                 state.rota.looks();
                 drop(state);
                 (since, in_vain) = (Since::Looked, !self.look(stopping));
@@ -231,7 +236,12 @@ impl<T> Feed<T> {
         if self.news.load(Ordering::Relaxed) != news {
             self.news.store(news, Ordering::Release);
         }
-        let waiting = state.ready.len();
+        // What was given back has waited already.
+        let waiting = if state.returned.is_empty() {
+            state.ready.len()
+        } else {
+            usize::MAX
+        };
         if any && let Some(lane) = state.rota.whom_to_wake(waiting) {
             drop(state);
             lane.unpark();

@@ -161,6 +161,25 @@ mod threads {
     }
 
     #[test]
+    fn what_was_given_back_wakes_a_lane_though_another_one_is_back_soon() {
+        let feed = Feed::new(true);
+        let [away, asleep] = [(); 2].map(|()| thread::spawn(thread::current).join().unwrap());
+        let mut state = lock(&feed.state);
+        state.rota.takes_all(away.id(), Duration::ZERO);
+        state.rota.falls_asleep(asleep);
+        state.rota.takes_all(away.id(), Duration::ZERO);
+        drop(state);
+        feed.push(7, false).unwrap();
+        assert!(lock(&feed.state).rota.does_any_sleep());
+        let batch = Batch {
+            first: 0,
+            tasks: vec![7],
+        };
+        feed.give_back(batch);
+        assert!(!lock(&feed.state).rota.does_any_sleep());
+    }
+
+    #[test]
     fn who_stops_it_wakes_all_lanes() {
         let (feed, stopping) = (Feed::<i32>::new(true), Stopping::default());
         thread::scope(|scope| {

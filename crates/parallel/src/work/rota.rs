@@ -11,8 +11,8 @@
 //! To be woken costs a lane little and who wakes it much, some microseconds: a source that gives tasks that are through
 //! in less would have most of its time go there. So a lane that took such tasks says that it is back soon, and
 //! nobody is woken meanwhile. It may be wrong: one of the tasks may even wait for one that comes. So it says so only while
-//! another one sleeps that has an alarm, at which its word is off. That one sleeps without an alarm again when no
-//! such tasks have been taken since.
+//! another one sleeps that has an alarm, the guard, and its word holds for two alarms at most. A lane that falls asleep
+//! when no such tasks have been taken lately has no alarm.
 //!
 //! [`super::feed`] has loom try every order.
 
@@ -34,21 +34,19 @@ const MUCH: usize = 128;
 pub(super) struct Rota {
     /// Nobody has woken them yet.
     asleep: Vec<Thread>,
-    coming: Coming,
-    /// The one of those that sleep that has an alarm.
-    guard: Option<ThreadId>,
-    /// Whether tasks that are soon through have been taken since the last guard fell asleep.
+    /// Whether one has been woken that is not here yet, or has not gone to sleep yet and looks.
+    is_one_coming: bool,
+    guard: Option<Guard>,
+    /// Whether tasks that are soon through have been taken since the guard fell asleep. If so, there is to be one.
     brief: bool,
 }
 
-#[derive(Debug, Default, PartialEq)]
-enum Coming {
-    #[default]
-    Nobody,
-    /// A lane has been woken, or has not gone to sleep yet and looks.
-    Awake,
-    /// This one is back soon.
-    Soon(ThreadId),
+/// The one of those that sleep that has an alarm.
+#[derive(Debug)]
+struct Guard {
+    lane: ThreadId,
+    /// Who is back soon. Here, since no such word may outlast the guard.
+    word_of: Option<ThreadId>,
 }
 
 /// What a lane has done since it was seen last.
@@ -61,45 +59,55 @@ pub(super) enum Since {
 }
 
 impl Rota {
-    /// A lane is back. Whether it is to sleep on.
-    pub(super) fn is_back(&mut self, lane: ThreadId, since: Since) -> bool {
-        let over = match since {
-            Since::Away => self.coming == Coming::Soon(lane),
-            Since::Looked => true,
-            Since::Slept if self.wakes_by_itself(lane) => return self.guard_wakes(lane),
-            Since::Slept => true,
-        };
-        if over {
-            self.coming = Coming::Nobody;
+    /// A lane is back. If it is to sleep on, for how long: while there `is_work` for it in any case, it is not.
+    pub(super) fn comes_back(
+        &mut self,
+        lane: ThreadId,
+        since: Since,
+        is_work: bool,
+    ) -> Option<Duration> {
+        match since {
+            Since::Away => self.takes_word_back(lane),
+            Since::Looked => self.is_one_coming = false,
+            Since::Slept => match self.asleep.iter().position(|other| other.id() == lane) {
+                None => self.is_one_coming = false,
+                // Its alarm has woken it, or a task that left a call of `unpark` behind. Who is awake must not be woken
+                // in place of one that sleeps.
+                Some(_) if self.sleeps_on(lane, is_work) => return Some(ALARM),
+                Some(place) => drop(self.asleep.remove(place)),
+            },
         }
-        false
+        None
     }
 
-    /// Whether nobody has woken it: its alarm has, or a task that left a call of `unpark` behind. Who is awake
-    /// must not be woken in place of one that sleeps.
-    fn wakes_by_itself(&mut self, lane: ThreadId) -> bool {
-        let place = self.asleep.iter().position(|other| other.id() == lane);
-        place.map(|place| self.asleep.remove(place)).is_some()
+    fn takes_word_back(&mut self, lane: ThreadId) {
+        if let Some(guard) = &mut self.guard {
+            guard.word_of.take_if(|other| *other == lane);
+        }
     }
 
-    /// If it was the guard: a word that is older than its sleep is off, and if there are newer ones, it sleeps on.
-    fn guard_wakes(&mut self, lane: ThreadId) -> bool {
-        if self.guard.take_if(|guard| *guard == lane).is_none() {
-            return false;
+    /// Whether the guard, whose alarm has gone off, stays it: not if the word that it has is older than its sleep.
+    fn sleeps_on(&mut self, lane: ThreadId, is_work: bool) -> bool {
+        let is_seen_to = !is_work && !self.is_nobody_coming();
+        let guard = self.guard.take_if(|guard| guard.lane == lane);
+        let stays = guard.is_some() && is_seen_to && std::mem::take(&mut self.brief);
+        if stays {
+            self.guard = guard;
         }
-        if !self.brief && matches!(self.coming, Coming::Soon(_)) {
-            self.coming = Coming::Nobody;
-        }
-        self.brief && !self.is_nobody_coming()
+        stays
     }
 
     pub(super) fn is_nobody_coming(&self) -> bool {
-        self.coming == Coming::Nobody
+        !self.is_one_coming && self.word().is_none()
+    }
+
+    fn word(&self) -> Option<ThreadId> {
+        self.guard.as_ref()?.word_of
     }
 
     /// A lane looks, and then comes.
     pub(super) fn looks(&mut self) {
-        self.coming = Coming::Awake;
+        self.is_one_coming = true;
     }
 
     /// A lane has taken all that there is, and is away for so long.
@@ -108,8 +116,10 @@ impl Rota {
             return;
         }
         self.brief = true;
-        if self.guard.is_some() && self.is_nobody_coming() {
-            self.coming = Coming::Soon(lane);
+        if self.is_nobody_coming()
+            && let Some(guard) = &mut self.guard
+        {
+            guard.word_of = Some(lane);
         }
     }
 
@@ -117,7 +127,10 @@ impl Rota {
     pub(super) fn falls_asleep(&mut self, lane: Thread) -> Option<Duration> {
         let is_guard = self.guard.is_none() && std::mem::take(&mut self.brief);
         if is_guard {
-            self.guard = Some(lane.id());
+            self.guard = Some(Guard {
+                lane: lane.id(),
+                word_of: None,
+            });
         }
         self.asleep.push(lane);
         is_guard.then_some(ALARM)
@@ -125,17 +138,16 @@ impl Rota {
 
     /// Who is to be woken now that there are so many tasks, if anybody.
     pub(super) fn whom_to_wake(&mut self, tasks: usize) -> Option<Thread> {
-        let is_seen_to = match self.coming {
-            Coming::Nobody => false,
-            Coming::Awake => true,
-            Coming::Soon(_) => tasks <= MUCH,
-        };
-        if is_seen_to {
+        let is_back_soon = self.word().is_some();
+        if self.is_one_coming || is_back_soon && tasks <= MUCH {
             return None;
         }
         let lane = self.asleep.pop()?;
-        self.guard.take_if(|guard| *guard == lane.id());
-        self.coming = Coming::Awake;
+        self.is_one_coming = true;
+        self.guard.take_if(|guard| guard.lane == lane.id());
+        if let Some(guard) = &mut self.guard {
+            guard.word_of = None;
+        }
         Some(lane)
     }
 
@@ -177,7 +189,7 @@ mod tests {
     fn nobody_is_woken_while_one_is_back_soon_unless_for_much() {
         let (mut rota, lanes) = with_word();
         assert!(rota.whom_to_wake(MUCH).is_none());
-        rota.is_back(lanes[0].id(), Since::Away);
+        rota.comes_back(lanes[0].id(), Since::Away, false);
         assert_eq!(rota.whom_to_wake(1).unwrap().id(), lanes[2].id());
         assert!(rota.whom_to_wake(1).is_none(), "one is coming");
 
@@ -188,7 +200,7 @@ mod tests {
     #[test]
     fn who_takes_what_lasts_gives_no_word() {
         let (mut rota, lanes) = with_word();
-        rota.is_back(lanes[0].id(), Since::Away);
+        rota.comes_back(lanes[0].id(), Since::Away, false);
         rota.takes_all(lanes[0].id(), 2 * SOON);
         assert!(rota.whom_to_wake(1).is_some());
     }
@@ -197,11 +209,19 @@ mod tests {
     fn a_word_holds_for_two_alarms_at_most() {
         let (mut rota, lanes) = with_word();
         let guard = &lanes[1];
-        assert!(rota.is_back(guard.id(), Since::Slept), "the word is newer");
-        assert_eq!(rota.falls_asleep(guard.clone()), Some(ALARM));
+        let sleeps_on = rota.comes_back(guard.id(), Since::Slept, false);
+        assert_eq!(sleeps_on, Some(ALARM), "the word is newer");
         assert!(rota.whom_to_wake(1).is_none());
-        assert!(!rota.is_back(guard.id(), Since::Slept));
+        assert_eq!(rota.comes_back(guard.id(), Since::Slept, false), None);
         assert_eq!(rota.falls_asleep(guard.clone()), None);
         assert!(rota.whom_to_wake(1).is_some());
+    }
+
+    #[test]
+    fn no_word_outlasts_the_guard() {
+        let (mut rota, lanes) = with_word();
+        let leaves = rota.comes_back(lanes[1].id(), Since::Slept, true);
+        assert_eq!(leaves, None, "there is work for it");
+        assert_eq!(rota.whom_to_wake(1).unwrap().id(), lanes[2].id());
     }
 }
