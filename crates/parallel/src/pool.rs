@@ -1,7 +1,7 @@
 //! Threads that stay, and help whoever calls.
 //!
 //! ```text
-//!  caller                                   helper (at most one less than lanes were ever asked for)
+//!  caller                                   helper (for each stream, and for all other calls at a time)
 //!    │ post a call: lanes to start            │ looks for a moment, then sleeps
 //!    │ wake helpers, unless some look ──────► │ comes
 //!    │ lane 0, here                           │ takes a lane that is not started: started += 1,
@@ -18,6 +18,9 @@
 //! A lane that no helper has started when the caller is through with its own is never started: a
 //! small call costs no waiting for a thread to wake up. And a caller waits only for lanes of its own
 //! call, each of which has a thread that runs it, so calls from inside calls cannot wait in a circle.
+//!
+//! A stream keeps its helpers also while it has nothing for them to do. So each has its own, and there are others for
+//! the calls beside it.
 //!
 //! The promise of the one `unsafe` here: a call borrows what its lanes use, and does not return, by
 //! whatever way, while a helper may still touch it. All changes of a call's state are made under the
@@ -69,6 +72,9 @@ struct State {
 struct Call {
     id: u64,
     lane: Lane,
+    lanes: usize,
+    /// Whether its lanes go on while they have nothing to do.
+    keeps_helpers: bool,
     /// The lanes that may still be started.
     open: Range<usize>,
     running: usize,
@@ -96,17 +102,24 @@ impl Pool {
 
     /// Runs `lane(0)` here and `lane(1)` to `lane(lanes - 1)` on helpers, as far as they come to it
     /// before `lane(0)` returns. All that were started have ended when this returns.
-    pub(crate) fn run(&self, lanes: usize, lane: impl Fn(usize) + Sync) {
+    ///
+    /// If it `keeps_helpers`, its lanes go on while they have nothing to do, and other calls shall not wait for those.
+    pub(crate) fn run(&self, lanes: usize, keeps_helpers: bool, lane: impl Fn(usize) + Sync) {
         if lanes <= 1 {
             return lane(0);
         }
-        let call = self.post(lanes, &lane);
+        let call = self.post(lanes, keeps_helpers, &lane);
         lane(0);
         drop(call);
     }
 
     /// Offers the lanes from 1 on to the helpers. They end with what is returned.
-    fn post<'a>(&'a self, lanes: usize, lane: &'a (dyn Fn(usize) + Sync + 'a)) -> Posted<'a> {
+    fn post<'a>(
+        &'a self,
+        lanes: usize,
+        keeps_helpers: bool,
+        lane: &'a (dyn Fn(usize) + Sync + 'a),
+    ) -> Posted<'a> {
         // SAFETY: only the lifetime changes. The reference is used by helpers that took a lane out of
         // `open` of this call, and dropping `Posted<'a>` (which cannot outlive `lane`, and which `run`
         // does not leak) empties `open` and waits until every such helper is through with it.
@@ -121,11 +134,14 @@ impl Pool {
         state.calls.push(Call {
             id,
             lane,
+            lanes,
+            keeps_helpers,
             open: 1..lanes,
             running: 0,
             panic: None,
         });
-        let missing = (lanes - 1).saturating_sub(state.helpers);
+        let wanted = state.helpers_wanted();
+        let missing = wanted.saturating_sub(state.helpers);
         // The others are woken by those.
         let wake = (lanes - 1)
             .min(state.other_cpus.max(1))
@@ -138,7 +154,7 @@ impl Pool {
             self.shared.news.notify_one();
         }
         if missing > 0 {
-            self.hire(lanes - 1);
+            self.hire(wanted);
         }
         Posted { pool: self, id }
     }
@@ -221,6 +237,19 @@ impl State {
     fn call(&mut self, id: u64) -> &mut Call {
         let call = self.calls.iter_mut().find(|call| call.id == id);
         call.expect("a call stays posted until its caller removes it")
+    }
+
+    fn helpers_wanted(&self) -> usize {
+        let (mut kept, mut shared) = (0, 0);
+        for call in &self.calls {
+            let helpers = call.lanes - 1;
+            if call.keeps_helpers {
+                kept += helpers;
+            } else {
+                shared = helpers.max(shared);
+            }
+        }
+        kept + shared
     }
 
     fn any_open(&self) -> bool {

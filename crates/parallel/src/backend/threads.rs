@@ -40,7 +40,8 @@ where
 {
     fn drive(&self, lanes: usize, work: &Work<'_, T>) -> Result<(), BackendError> {
         let context = Context::of_tasks(lanes);
-        self.pool.run(work.lanes_needed(lanes), |_lane| {
+        let lanes = work.lanes_needed(lanes);
+        self.pool.run(lanes, work.is_stream(), |_lane| {
             context.enter(|| work.run_here());
         });
         Ok(())

@@ -37,6 +37,7 @@ pub(crate) trait Origin<U: Task>: Send + Sync {
     fn take(&self, wait: bool) -> Option<Batch<U>>;
     fn give_back(&self, batch: Batch<U>);
     fn lanes_needed(&self, lanes: usize) -> usize;
+    fn is_stream(&self) -> bool;
     fn all_taken(&self) -> bool;
     fn succeed(&self, first: usize, values: Vec<U::Output>);
     fn fail(&self, error: TaskError, ran: Ran);
@@ -118,6 +119,10 @@ where
 
     fn lanes_needed(&self, lanes: usize) -> usize {
         self.work.lanes_needed(lanes)
+    }
+
+    fn is_stream(&self) -> bool {
+        self.work.is_stream()
     }
 
     fn all_taken(&self) -> bool {

@@ -19,6 +19,14 @@ const PERMITS: usize = 64;
 const GIVE_BACK: usize = 16;
 
 impl<T: Task> Work<'_, T> {
+    /// Whether lanes wait for an input that a thread of its own pulls, and so may have nothing to do for long.
+    pub(crate) fn is_stream(&self) -> bool {
+        match &self.origin {
+            Some(origin) => origin.is_stream(),
+            None => matches!(self.input, Input::Feed(_)),
+        }
+    }
+
     /// Pulls the whole input, each task as soon as there is a permit for it. For a thread of its own.
     pub(crate) fn pull_all(&self, mut tasks: impl Iterator<Item = T>) {
         let (Input::Feed(feed), Some(window)) = (&self.input, &self.window) else {

@@ -11,6 +11,8 @@ mod arrays;
 mod behaviours;
 #[path = "../contract/behaviours/places.rs"]
 mod behaviours_places;
+#[path = "../contract/behaviours/together.rs"]
+mod behaviours_together;
 #[path = "local.rs"]
 mod local;
 #[path = "losses.rs"]

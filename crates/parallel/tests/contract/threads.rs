@@ -6,6 +6,8 @@ use parallel::Threads;
 mod behaviours;
 #[path = "behaviours/places.rs"]
 mod places;
+#[path = "behaviours/together.rs"]
+mod together;
 
 type Here = Threads;
 

@@ -187,6 +187,10 @@ impl Origin<Sent> for Running {
         1
     }
 
+    fn is_stream(&self) -> bool {
+        false
+    }
+
     fn all_taken(&self) -> bool {
         self.0.batches.lock().is_empty()
     }

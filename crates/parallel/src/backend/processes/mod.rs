@@ -162,7 +162,7 @@ where
         }
         loop {
             let error = Mutex::new(None);
-            self.threads.run(lanes, |_| {
+            self.threads.run(lanes, work.is_stream(), |_| {
                 let _inside = work.span().enter();
                 if let Err(lost) = Lane::new(work, &crew).run() {
                     error.lock().get_or_insert(lost);

@@ -6,6 +6,8 @@ use parallel::{AnyBackend, Parallel};
 mod behaviours;
 #[path = "../behaviours/places.rs"]
 mod places;
+#[path = "../behaviours/together.rs"]
+mod together;
 
 type Here = AnyBackend;
 

@@ -6,7 +6,7 @@ use std::thread;
 use parallel::{BatchSize, CancelToken, Error, Event, Failure, Parallel, current, delayed};
 
 use super::parallel;
-use crate::tools::{Signal, give, until, with_deadline};
+use crate::tools::{Signal, give, meet, until, with_deadline};
 
 fn place(_: usize) -> (usize, u32, usize, bool) {
     let task = current().expect("this is a task");
@@ -113,15 +113,6 @@ fn the_last_task_may_stop_its_call_and_all_is_there() {
 
 #[test]
 fn submitted_tasks_that_run_together_have_different_workers() {
-    fn meet((mine, others): (PathBuf, Vec<PathBuf>)) -> usize {
-        std::fs::write(mine, "").unwrap();
-        for other in others {
-            while !other.exists() {
-                thread::yield_now();
-            }
-        }
-        current().unwrap().worker()
-    }
     with_deadline(|| {
         let parallel = parallel(3);
         let signals = [Signal::new(), Signal::new(), Signal::new()];
