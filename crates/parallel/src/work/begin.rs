@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::batch::{BatchSize, Sizing};
 use super::delivery::{Delivery, Handing};
-use super::feed::{self, Feed};
+use super::feed::Feed;
 use super::results::Results;
 use super::room::Room;
 use super::sharing::Sharing;
@@ -105,11 +105,6 @@ impl<'a, T: Task> Work<'a, T> {
             at_most.filter(|most| *most == at_least),
             plan,
         );
-        if at_most == Some(0)
-            && let Input::Feed(feed) = &work.input
-        {
-            feed.end(feed::Ended::Exhausted);
-        }
         work.growing_for = growing_for;
         work.at_most = at_most;
         let batch_size = work.sizing.lock().next(None);

@@ -32,22 +32,27 @@ impl<T: Task> Work<'_, T> {
         let (Input::Feed(feed), Some(window)) = (&self.input, &self.window) else {
             return;
         };
+        let has_permit = |permits: &mut usize| {
+            if *permits == 0 {
+                *permits = window.acquire(PERMITS);
+            }
+            *permits > 0
+        };
         let mut permits = 0;
         let pulled = panics::catch(|| {
             loop {
-                if permits == 0 {
-                    // Who has no more to give needs no permit to say so.
-                    if tasks.size_hint().1 == Some(0) {
-                        return Ended::Exhausted;
-                    }
-                    permits = window.acquire(PERMITS);
-                    if permits == 0 {
-                        return Ended::Unwanted;
-                    }
+                // Who has no more to give needs no permit to say so.
+                let says_so = permits == 0 && tasks.size_hint().1 == Some(0);
+                if !says_so && !has_permit(&mut permits) {
+                    return Ended::Unwanted;
                 }
                 let Some(task) = tasks.next() else {
                     return Ended::Exhausted;
                 };
+                // It may have been wrong.
+                if says_so && !has_permit(&mut permits) {
+                    return Ended::Unwanted;
+                }
                 permits -= 1;
                 if feed.push(task, tasks.size_hint().1 == Some(0)).is_err() {
                     return Ended::Unwanted;

@@ -84,6 +84,9 @@ fn a_wrong_size_hint_does_no_harm() {
             parallel(3).run(tasks).unwrap().into_iter().eq(0..100),
             "{hint:?}"
         );
+        let tasks = Liar((0..100).map(|i| delayed(|i: u8| i, i)), hint);
+        let outcomes = parallel(3).iter(tasks).map(Result::unwrap);
+        assert!(outcomes.eq(0..100), "{hint:?}");
     }
 }
 
