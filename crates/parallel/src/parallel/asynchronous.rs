@@ -3,15 +3,21 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
-use super::stream::{Iter, IterUnordered};
+use super::drivers::spawn;
+use super::stream::{self, Iter, IterUnordered, no_thread};
 use crate::delayed::Task;
 use crate::error::Outcome;
 
-impl<T: Task> Iter<T> {
+impl<T> Iter<T>
+where
+    T: Task + Send + 'static,
+    T::Output: Send + 'static,
+{
     /// The same for an asynchronous program: a stream of outcomes in the order of the input. With the
     /// feature `stream`.
     ///
@@ -25,15 +31,35 @@ impl<T: Task> Iter<T> {
     /// # let _ = squares();
     /// ```
     pub fn into_stream(self) -> IterStream<T> {
+        self.0.watch_over();
         IterStream(self)
     }
 }
 
-impl<T: Task> IterUnordered<T> {
+impl<T> IterUnordered<T>
+where
+    T: Task + Send + 'static,
+    T::Output: Send + 'static,
+{
     /// The same for an asynchronous program: a stream of outcomes as they come, with their indices. With the
     /// feature `stream`.
     pub fn into_stream(self) -> IterUnorderedStream<T> {
+        self.0.watch_over();
         IterUnorderedStream(self)
+    }
+}
+
+impl<T> stream::Stream<T>
+where
+    T: Task + Send + 'static,
+    T::Output: Send + 'static,
+{
+    /// Has a thread reclaim what lanes have in hand: the caller has none to sleep on.
+    fn watch_over(&self) {
+        let work = Arc::clone(&self.work);
+        if let Err(error) = spawn("parallel-watch", move || work.watch_over()) {
+            self.work.close(Err(no_thread(&error)));
+        }
     }
 }
 

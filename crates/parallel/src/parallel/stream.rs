@@ -203,7 +203,7 @@ fn size_of_input(tasks: &impl Iterator) -> (usize, Option<usize>) {
     panics::catch(|| tasks.size_hint()).unwrap_or((0, None))
 }
 
-fn no_thread(error: &io::Error) -> BackendError {
+pub(super) fn no_thread(error: &io::Error) -> BackendError {
     BackendError::new(format!(
         "cannot start a thread for the call: {error}; raise the limit (`ulimit -u`) or run fewer at a time"
     ))

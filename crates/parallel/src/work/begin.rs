@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::batch::{BatchSize, Sizing};
 use super::delivery::{Delivery, Handing};
 use super::feed::Feed;
+use super::hand::Hands;
 use super::results::Results;
 use super::room::Room;
 use super::sharing::Sharing;
@@ -98,6 +99,7 @@ impl<'a, T: Task> Work<'a, T> {
         let fixed = plan.pre_dispatch.bound(plan.lanes);
         let growing_for = fixed.is_none().then_some(plan.lanes);
         let output = Output::Handed(Delivery::new(handing));
+        let sharing = Sharing::of_stream(plan.batch_time, plan.lanes);
         let mut work = Self::with(
             Input::Feed(Feed::new(growing_for.is_some())),
             output,
@@ -105,6 +107,7 @@ impl<'a, T: Task> Work<'a, T> {
             at_most.filter(|most| *most == at_least),
             plan,
         );
+        work.sharing = work.sharing.map(|_| Arc::new(sharing));
         work.growing_for = growing_for;
         work.at_most = at_most;
         let batch_size = work.sizing.lock().next(None);
@@ -148,7 +151,9 @@ impl<'a, T: Task> Work<'a, T> {
             on_failure: plan.on_failure,
             ends_call: None,
             stopping,
-            sharing: (plan.batch_size == BatchSize::Auto).then(|| Sharing::new(plan.batch_time)),
+            sharing: (plan.batch_size == BatchSize::Auto)
+                .then(|| Arc::new(Sharing::new(plan.batch_time))),
+            hands: Hands::default(),
             _watches: watches,
             span,
             watching,

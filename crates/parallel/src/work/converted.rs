@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Batch, BatchSize, OnFailure, Plan, PreDispatch, Ran, Sharing, Watching, Work};
+use super::{Batch, BatchSize, InHand, OnFailure, Plan, PreDispatch, Ran, Watching, Work};
 use crate::cancel::CancelToken;
 use crate::delayed::Task;
 use crate::error::{Failure, TaskError};
@@ -36,6 +36,10 @@ pub(crate) trait Conversion<T: Task>: Send + Sync {
 pub(crate) trait Origin<U: Task>: Send + Sync {
     fn take(&self, wait: bool) -> Option<Batch<U>>;
     fn give_back(&self, batch: Batch<U>);
+    /// The hand of a new lane, if it is of use there.
+    fn hand(&self) -> Option<Box<dyn InHand<U> + '_>> {
+        None
+    }
     fn lanes_needed(&self, lanes: usize) -> usize;
     fn is_stream(&self) -> bool;
     fn all_taken(&self) -> bool;
@@ -60,7 +64,7 @@ where
         let mut view = Work::behind(origin, self.on_failure, None);
         view.span = self.span.clone();
         view.stopping = Arc::clone(&self.stopping);
-        view.sharing = self.sharing.as_ref().map(Sharing::alike);
+        view.sharing = self.sharing.clone();
         view
     }
 }
@@ -95,6 +99,14 @@ struct Behind<'c, 'a, T: Task, C> {
     by: C,
 }
 
+impl<T: Task, C: Conversion<T>> Behind<'_, '_, T, C> {
+    /// To make a result of bytes is a user's code.
+    fn result(&self, value: <C::Task as Task>::Output) -> Result<T::Output, Failure> {
+        let result = panics::catch(|| self.by.result(value));
+        result.unwrap_or_else(|panic| Err(panic.of_task()))
+    }
+}
+
 impl<T: Task + Send, C: Conversion<T>> Origin<C::Task> for Behind<'_, '_, T, C>
 where
     T::Output: Send,
@@ -117,6 +129,14 @@ where
         }
     }
 
+    fn hand(&self) -> Option<Box<dyn InHand<C::Task> + '_>> {
+        Some(Box::new(HandBehind {
+            hand: self.work.hand(),
+            behind: self,
+            running: 0,
+        }))
+    }
+
     fn lanes_needed(&self, lanes: usize) -> usize {
         self.work.lanes_needed(lanes)
     }
@@ -132,9 +152,7 @@ where
     fn succeed(&self, first: usize, values: Vec<<C::Task as Task>::Output>) {
         let (mut first, mut results) = (first, Vec::with_capacity(values.len()));
         for value in values {
-            // To make a result of bytes is a user's code.
-            let result = panics::catch(|| self.by.result(value));
-            match result.unwrap_or_else(|panic| Err(panic.of_task())) {
+            match self.result(value) {
                 Ok(result) => results.push(result),
                 Err(failure) => {
                     let failed = first + results.len();
@@ -163,5 +181,58 @@ where
 
     fn measured(&self, tasks: usize, run_time: Duration) {
         self.work.measured(tasks, run_time);
+    }
+}
+
+/// What a lane has in hand of the work behind.
+struct HandBehind<'h, 'c, 'a, T: Task, C> {
+    hand: Box<dyn InHand<T> + 'h>,
+    behind: &'h Behind<'c, 'a, T, C>,
+    /// The index of the task that runs.
+    running: usize,
+}
+
+impl<T: Task + Send, C: Conversion<T>> HandBehind<'_, '_, '_, T, C>
+where
+    T::Output: Send,
+{
+    fn result(&mut self, value: <C::Task as Task>::Output) -> Option<T::Output> {
+        match self.behind.result(value) {
+            Ok(value) => Some(value),
+            Err(failure) => {
+                self.hand.hand_over();
+                let error = TaskError::new(self.running, 1, failure);
+                self.behind.work.fail(error);
+                None
+            }
+        }
+    }
+}
+
+impl<T: Task + Send, C: Conversion<T>> InHand<C::Task> for HandBehind<'_, '_, '_, T, C>
+where
+    T::Output: Send,
+{
+    fn take(&mut self) -> Option<usize> {
+        self.hand.take()
+    }
+
+    fn next(&mut self, value: Option<<C::Task as Task>::Output>) -> Option<(usize, C::Task)> {
+        let value = value.and_then(|value| self.result(value));
+        let (index, task) = self.hand.next(value)?;
+        self.running = index;
+        Some((index, self.behind.by.there(task)))
+    }
+
+    fn hand_over(&mut self) {
+        self.hand.hand_over();
+    }
+
+    fn share(&mut self) {
+        self.hand.share();
+    }
+
+    fn discard(&mut self) {
+        self.hand.discard();
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 #[cfg(feature = "stream")]
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -31,6 +32,9 @@ pub(super) struct Delivery<R> {
     news: Condvar,
     /// Whether the state is worth a look: a caller who looks for results shall not keep the lock from who brings them.
     any: AtomicBool,
+    /// There is an alarm, or there will be no more: for who watches over a caller that does not sleep here.
+    #[cfg(feature = "stream")]
+    watch: Condvar,
 }
 
 #[derive(Debug)]
@@ -44,6 +48,8 @@ struct State<R> {
     /// Of a caller who waits otherwise than by sleeping.
     waker: Option<Waker>,
     asleep: bool,
+    /// For how long it may sleep while there is something that shall not wait for longer.
+    alarm: Option<Duration>,
     closed: bool,
     error: Option<BackendError>,
 }
@@ -58,11 +64,14 @@ impl<R> Delivery<R> {
                 out: VecDeque::new(),
                 waker: None,
                 asleep: false,
+                alarm: None,
                 closed: false,
                 error: None,
             }),
             news: Condvar::new(),
             any: AtomicBool::new(false),
+            #[cfg(feature = "stream")]
+            watch: Condvar::new(),
         }
     }
 
@@ -107,6 +116,8 @@ impl<R> Delivery<R> {
             state.closed = true;
             state.error = error;
         }
+        #[cfg(feature = "stream")]
+        self.watch.notify_all();
         self.tell(state);
     }
 
@@ -122,8 +133,34 @@ impl<R> Delivery<R> {
         }
     }
 
-    /// What is handed over next. Waits until there is something; `None` when there will be no more.
-    pub(super) fn next(&self) -> Option<(usize, Run<R>)> {
+    /// A lane has something that shall not wait for longer than this.
+    pub(super) fn set_alarm(&self, patience: Duration) {
+        let mut state = self.state.lock();
+        state.alarm = Some(patience);
+        if state.asleep {
+            self.news.notify_one();
+        }
+        #[cfg(feature = "stream")]
+        self.watch.notify_one();
+    }
+
+    /// Waits until it is late. Not so when there will be no more results.
+    #[cfg(feature = "stream")]
+    pub(super) fn wait_until_late(&self) -> bool {
+        let mut state = self.state.lock();
+        self.watch
+            .wait_while(&mut state, |state| state.alarm.is_none() && !state.closed);
+        if let Some(patience) = state.alarm {
+            self.watch
+                .wait_while_for(&mut state, |state| !state.closed, patience);
+        }
+        state.alarm = None;
+        !state.closed
+    }
+
+    /// What is handed over next. Waits until there is something; `None` when there will be no more. Calls `late` when
+    /// there was an alarm, and it has waited for long.
+    pub(super) fn next(&self, late: impl Fn()) -> Option<(usize, Run<R>)> {
         let mut in_vain = false;
         loop {
             let mut state = self.state.lock();
@@ -140,8 +177,19 @@ impl<R> Delivery<R> {
                 continue;
             }
             state.asleep = true;
-            self.news.wait(&mut state);
+            let is_late = match state.alarm {
+                Some(patience) => self.news.wait_for(&mut state, patience).timed_out(),
+                None => {
+                    self.news.wait(&mut state);
+                    false
+                }
+            };
             state.asleep = false;
+            if is_late {
+                state.alarm = None;
+                drop(state);
+                late();
+            }
         }
     }
 

@@ -11,7 +11,7 @@
 //! A stream has a thread of its own that pulls its input. So an input may wait, even for the results of the
 //! tasks that it gave before: what it gave is run meanwhile, and no lane is stuck in it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use parking_lot::Mutex as PlainMutex;
@@ -24,6 +24,9 @@ use crate::spin;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread::{self, Thread, ThreadId};
 use crate::sync::{Mutex, MutexGuard, lock, park_for};
+
+/// Tasks that a lane took and could not run, by the index of the first of each batch.
+type Returned<T> = BTreeMap<usize, VecDeque<T>>;
 
 /// How large a batch shall be. Nobody sleeps while it is locked.
 type SizingLock = PlainMutex<Sizing>;
@@ -44,8 +47,7 @@ struct State<T> {
     ready: VecDeque<T>,
     /// The index of the first that is ready.
     first: usize,
-    /// Tasks that a lane took and could not run.
-    returned: Vec<Batch<T>>,
+    returned: Returned<T>,
     rota: Rota,
     /// Lanes that are woken when the call is stopped.
     known: Vec<ThreadId>,
@@ -81,7 +83,7 @@ impl<T> Feed<T> {
             state: Mutex::new(State {
                 ready: VecDeque::new(),
                 first: 0,
-                returned: Vec::new(),
+                returned: Returned::new(),
                 rota: Rota::default(),
                 known: Vec::new(),
                 pulled: 0,
@@ -148,7 +150,7 @@ impl<T> Feed<T> {
                 park_for(time);
                 continue;
             }
-            if let Some(batch) = state.returned.pop() {
+            if let Some(batch) = state.take_returned(sizing) {
                 self.tell(state);
                 return Some(batch);
             }
@@ -225,7 +227,7 @@ impl<T> Feed<T> {
 
     pub(super) fn give_back(&self, batch: Batch<T>) {
         let mut state = lock(&self.state);
-        state.returned.push(batch);
+        state.returned.insert(batch.first, batch.tasks.into());
         self.tell(state);
     }
 
@@ -265,6 +267,19 @@ impl<T> Feed<T> {
 }
 
 impl<T> State<T> {
+    /// A batch of the first of those that a lane could not run.
+    fn take_returned(&mut self, sizing: &SizingLock) -> Option<Batch<T>> {
+        let (first, mut tasks) = self.returned.pop_first()?;
+        let n = sizing.lock().next(self.ended.then_some(tasks.len()));
+        if n >= tasks.len() {
+            let tasks = tasks.into();
+            return Some(Batch { first, tasks });
+        }
+        let part = tasks.drain(..n).collect();
+        self.returned.insert(first + n, tasks);
+        Some(Batch { first, tasks: part })
+    }
+
     fn is_few(&self, sizing: &SizingLock) -> bool {
         let (there, sizing) = (self.ready.len(), sizing.lock());
         there < sizing.next(None) && sizing.run_time(there) < FEW

@@ -10,7 +10,7 @@
 //!
 //! `Work` owns what is the same wherever tasks run: laziness ([`source`], [`feed`]), how many at a time
 //! ([`batch`]), how far ahead ([`window`]), order ([`order`], [`results`], [`delivery`]), what a failure
-//! does, when to stop ([`stopping`]), what lanes do for each other ([`sharing`]), and what is given back ([`end`]). For a backend that runs tasks of
+//! does, when to stop ([`stopping`]), what lanes do for each other ([`sharing`]), what is taken from them ([`hand`]), and what is given back ([`end`]). For a backend that runs tasks of
 //! another type it can be seen as if it had such ([`converted`]). Each part has a lock of its own. Only the
 //! source's is held while a user's code runs, the iterator, and while another one is taken: the sizes', and
 //! that of the places for results ([`room`]).
@@ -21,6 +21,7 @@ mod converted;
 mod delivery;
 mod end;
 mod feed;
+mod hand;
 mod order;
 mod results;
 mod room;
@@ -45,6 +46,7 @@ use tracing::Span;
 use self::batch::Sizing;
 use self::delivery::Delivery;
 use self::feed::Feed;
+use self::hand::Hands;
 use self::results::{Results, Run};
 use self::room::{Room, Row};
 use self::sharing::Sharing;
@@ -64,6 +66,7 @@ pub(crate) use self::begin::{OnFailure, Plan};
 pub(crate) use self::converted::{Conversion, Origin};
 pub(crate) use self::delivery::Handing;
 pub(crate) use self::end::Pairs;
+pub(crate) use self::hand::InHand;
 pub(crate) use self::sharing::AtMany;
 pub use self::source::Batch;
 pub(crate) use self::stopping::Bell;
@@ -109,7 +112,8 @@ pub struct Work<'a, T: Task> {
     ends_call: Option<fn(&T::Output) -> bool>,
     stopping: Arc<Stopping>,
     /// Unless the size of the batches is fixed.
-    sharing: Option<Sharing>,
+    sharing: Option<Arc<Sharing>>,
+    hands: Hands<T>,
     _watches: Vec<Watch>,
     /// That of the call, or else the one that the call was made in: where its tasks run, and what is said
     /// of them.

@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 use std::vec::IntoIter;
 
-use super::{Batch, Output, Ran, Row, Watching, Work, spans};
+use super::sharing::parts;
+use super::{Batch, InHand, Output, Ran, Row, Watching, Work, spans};
 use crate::batch_end::Batches;
 use crate::current::Here;
 use crate::delayed::Task;
@@ -47,25 +48,35 @@ impl<T: Task> Work<'_, T> {
         let worker = self.lanes_here.fetch_add(1, Ordering::Relaxed);
         let worker = self.workers(1).start + worker;
         let wanted = self.watching().map(Watching::spans);
+        let mut hand = None;
         let here = Here::enter(worker, self.stopping(), wanted);
         let _inside = self.span.enter();
         if let Some(watching) = self.watching() {
             watching.worker(worker, None);
         }
         loop {
+            let watched = self.watching().is_some() || spans::wanted();
+            if hand.is_none() && (watched || self.is_stream()) {
+                hand = Some(self.hand());
+            }
             let at_many = self.at_many();
-            let Some((batch, row)) = self.take_with_row() else {
+            let taken = match &mut hand {
+                Some(hand) => hand.take().map(|tasks| (tasks, None)),
+                None => self.take_with_row().map(|row| (row.0.len(), Some(row))),
+            };
+            let Some((tasks, row)) = taken else {
                 drop(at_many);
                 if self.others_share() {
                     continue;
                 }
                 return;
             };
-            let _at_many = at_many.filter(|_| batch.len() > 1);
+            let _at_many = at_many.filter(|_| tasks > 1);
             let start = Instant::now();
-            let tasks = match self.watching() {
-                None if !spans::wanted() => self.run_batch(batch, row, &here),
-                watching => self.run_watched(batch, &here, watching, worker),
+            let tasks = match (&mut hand, row) {
+                (Some(hand), _) if watched => self.run_watched(&mut **hand, &here, worker),
+                (Some(hand), _) => self.run_from_hand(&mut **hand, &here),
+                (None, row) => row.map_or(0, |(batch, row)| self.run_batch(batch, row, &here)),
             };
             batches.end_of_batch();
             self.measured(tasks, start.elapsed());
@@ -81,15 +92,12 @@ impl<T: Task> Work<'_, T> {
             return;
         }
         let mut rest: Vec<T> = std::mem::take(tasks).collect();
-        let mut parts = Vec::new();
-        while rest.len() > part {
-            let tasks = rest.split_off(rest.len() - part.min(rest.len() - part));
-            if let (Output::Kept(_, room), Some(places)) = (&self.output, places.as_mut()) {
-                let places = places.split_off(rest.len());
+        let parts = parts(first, &mut rest, part);
+        if let (Output::Kept(_, room), Some(places)) = (&self.output, places.as_mut()) {
+            for part in &parts {
+                let places = places.split_off(part.first - first);
                 room.lock().take_back(places);
             }
-            let first = first + rest.len();
-            parts.push(Batch { first, tasks });
         }
         *tasks = rest.into_iter();
         self.give_parts(parts);
@@ -107,19 +115,11 @@ impl<T: Task> Work<'_, T> {
     }
 
     /// Runs a batch of which each task is told. How many it was.
-    fn run_watched(
-        &self,
-        batch: Batch<T>,
-        here: &Here,
-        watching: Option<&Watching>,
-        worker: usize,
-    ) -> usize {
-        let taken = Instant::now();
-        let mut next = batch.first;
-        let mut tasks = batch.tasks.into_iter();
-        while let Some(task) = tasks.next() {
-            let index = next;
-            next += 1;
+    fn run_watched(&self, hand: &mut dyn InHand<T>, here: &Here, worker: usize) -> usize {
+        let (taken, watching) = (Instant::now(), self.watching());
+        let mut tasks = 0;
+        while let Some((index, task)) = hand.next(None) {
+            tasks += 1;
             if let Some(watching) = watching {
                 watching.started(index, 1, worker);
             }
@@ -148,14 +148,47 @@ impl<T: Task> Work<'_, T> {
                 }
             }
             if self.stopping.interrupted() {
-                self.share(next, &mut tasks, &mut None);
-            }
-            if self.stopped() {
-                break;
+                self.look_up(hand);
             }
         }
-        let _ = panics::catch(move || drop(tasks));
-        next - batch.first
+        tasks
+    }
+
+    /// Runs a batch whose results nobody has a place for. How many tasks it was.
+    fn run_from_hand(&self, hand: &mut dyn InHand<T>, here: &Here) -> usize {
+        let (mut tasks, mut running) = (0, 0);
+        loop {
+            let panic = panics::catch(|| {
+                let mut value = None;
+                while let Some((index, task)) = hand.next(value.take()) {
+                    (tasks, running) = (tasks + 1, index);
+                    here.task(index, 1);
+                    value = Some(task.call());
+                    if self.stopping.interrupted() {
+                        self.look_up(hand);
+                    }
+                }
+            });
+            here.between_tasks();
+            hand.hand_over();
+            match panic {
+                Ok(()) => return tasks,
+                Err(panic) => self.fail(TaskError::new(running, 1, panic.of_task())),
+            }
+            if self.stopped() {
+                self.look_up(hand);
+            }
+        }
+    }
+
+    /// It was interrupted: the call has been stopped, or another lane has nothing.
+    #[cold]
+    fn look_up(&self, hand: &mut dyn InHand<T>) {
+        if self.stopped() {
+            hand.discard();
+        } else {
+            hand.share();
+        }
     }
 
     /// Runs a batch, and says how many tasks it was. The results go out together, or up to a failure; to the

@@ -20,18 +20,24 @@ use parking_lot::{Condvar, Mutex};
 use super::stopping::{Bell, Stopping};
 use super::{Batch, Work};
 use crate::delayed::Task;
-use crate::spin;
+use crate::{jobs, spin};
 
 /// Who is awake interrupts after such a part of the time that a batch shall last for: on threads 10 µs, ten times
 /// what it costs to give a part and to take it. Who sleeps does after all of that time: a batch of the size that it
 /// should have is at its end by then.
 const SOON: u32 = 20;
 
+/// A caller sleeps, and a worker is not heard of, for so many times as long as a batch shall last, before batches are
+/// taken apart; longer where lanes share CPUs, and are slower for it.
+const PATIENCE: u32 = 10;
+
 /// What lanes know of each other.
 #[derive(Debug)]
 pub(super) struct Sharing {
     /// How long a batch shall last.
     batch_time: Duration,
+    /// After such a time, batches of a stream have lasted too long.
+    patience: Option<Duration>,
     /// Lanes at a batch of many tasks. Falls under the lock only, so that nobody sleeps over it.
     many: AtomicUsize,
     /// Parts that were given back and nobody has come for. Rises under the lock only.
@@ -49,6 +55,7 @@ impl Sharing {
     pub(super) fn new(batch_time: Duration) -> Self {
         Self {
             batch_time,
+            patience: None,
             many: AtomicUsize::new(0),
             given: AtomicUsize::new(0),
             waiting: Mutex::new(0),
@@ -56,9 +63,14 @@ impl Sharing {
         }
     }
 
-    /// For the same lanes, who see the work as one of another type.
-    pub(super) fn alike(&self) -> Self {
-        Self::new(self.batch_time)
+    /// The same for so many lanes of a stream.
+    pub(super) fn of_stream(batch_time: Duration, lanes: usize) -> Self {
+        let at_a_cpu = u32::try_from(lanes.div_ceil(jobs::cpu_count()));
+        let times = PATIENCE.saturating_mul(at_a_cpu.unwrap_or(u32::MAX));
+        Self {
+            patience: Some(batch_time.saturating_mul(times)),
+            ..Self::new(batch_time)
+        }
     }
 
     /// A lane is about to take tasks.
@@ -130,17 +142,35 @@ impl Drop for AtMany<'_> {
     }
 }
 
+/// Splits off parts of so many tasks, of which the first has this index, until no more than that are left.
+pub(super) fn parts<T>(first: usize, tasks: &mut Vec<T>, part: usize) -> Vec<Batch<T>> {
+    let mut parts = Vec::new();
+    while tasks.len() > part {
+        let keep = tasks.len() - part.min(tasks.len() - part);
+        parts.push(Batch {
+            first: first + keep,
+            tasks: tasks.split_off(keep),
+        });
+    }
+    parts
+}
+
 /// What lanes do by it.
 impl<T: Task> Work<'_, T> {
     /// A lane is about to take tasks, which may be many, until what is returned is dropped. It says so before, or
     /// another one could find nothing, and nobody who has anything, and leave.
     pub(crate) fn at_many(&self) -> Option<AtMany<'_>> {
-        self.sharing.as_ref().map(Sharing::begin)
+        self.sharing.as_deref().map(Sharing::begin)
     }
 
     /// Whether lanes give parts of what they have to those that have nothing.
     pub(crate) fn shares(&self) -> bool {
         self.sharing.is_some()
+    }
+
+    /// Where neither a result nor a task shall wait for another task: for how long they do at most.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.sharing.as_ref()?.patience
     }
 
     /// There is nothing left to take. Whether another lane has given a part of what it had.
@@ -161,7 +191,7 @@ impl<T: Task> Work<'_, T> {
 
     /// How many of so many tasks one lane has that shares them with all that wait.
     pub(crate) fn part_of(&self, tasks: usize) -> usize {
-        let waiting = self.sharing.as_ref().map_or(0, Sharing::waiting);
+        let waiting = self.sharing.as_deref().map_or(0, Sharing::waiting);
         if waiting == 0 {
             self.stopping.resume();
         }

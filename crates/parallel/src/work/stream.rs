@@ -161,7 +161,7 @@ impl<R> Cursor<R> {
             return None;
         };
         loop {
-            let (first, run) = match delivery.next() {
+            let (first, run) = match delivery.next(|| work.reclaim()) {
                 Some(next) => next,
                 None => return self.last(work),
             };

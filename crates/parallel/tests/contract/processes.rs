@@ -6,6 +6,8 @@ use parallel::Processes;
 mod behaviours;
 #[path = "behaviours/places.rs"]
 mod behaviours_places;
+#[path = "behaviours/reclaims.rs"]
+mod behaviours_reclaims;
 #[path = "behaviours/together.rs"]
 mod behaviours_together;
 

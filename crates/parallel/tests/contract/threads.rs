@@ -4,6 +4,8 @@ use parallel::Threads;
 
 #[path = "behaviours/mod.rs"]
 mod behaviours;
+#[path = "behaviours/reclaims.rs"]
+mod behaviours_reclaims;
 #[path = "behaviours/places.rs"]
 mod places;
 #[path = "behaviours/together.rs"]

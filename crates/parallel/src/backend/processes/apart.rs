@@ -1,4 +1,4 @@
-//! Batches that are taken apart, since another lane has nothing left.
+//! Batches that are taken apart, since another lane has nothing left, or since they last too long.
 //!
 //! ```text
 //!   queue of the lane   [ runs | sent, not started        | not sent ]
@@ -12,6 +12,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustix::event::EventfdFlags;
 use rustix::io::{read, write};
@@ -58,15 +59,27 @@ impl<T: Portable> Lane<'_, '_, T>
 where
     T::Output: Send + 'static,
 {
+    /// Until when something is to be heard of a worker that has many tasks of a stream: of their results it tells
+    /// now and then, and some would wait with it.
+    pub(super) fn end_of_patience(&self) -> Option<Instant> {
+        let patience = self.at_many.as_ref().and(self.work.patience())?;
+        Instant::now().checked_add(patience)
+    }
+
     /// Gives a part of what the worker has not started, if that is wanted.
     pub(super) fn share(&mut self) {
         if self.queue.len() <= 1 {
             self.at_many = None;
         }
-        if self.at_many.is_none() || !self.work.interrupted() || self.work.stopped() {
+        let lasted = std::mem::take(&mut self.lasts).then(|| self.work.patience());
+        let wanted = lasted.is_some() || self.work.interrupted();
+        if self.at_many.is_none() || !wanted || self.work.stopped() {
             return;
         }
-        let part = self.work.part_of(self.queue.len());
+        let part = match lasted {
+            Some(_) => 1,
+            None => self.work.part_of(self.queue.len()),
+        };
         if part == self.queue.len() {
             return;
         }
@@ -74,9 +87,13 @@ where
         let new = self.queue.iter().rev();
         let new = new.take_while(|queued| queued.history().is_empty()).count();
         let free = self.revoke().max(self.queue.len() - new);
+        if let Some(time) = lasted.flatten() {
+            // What it has started since it was heard of.
+            self.work.measured(self.sent.max(1), time);
+        }
         let keep = free.max(part);
         if keep < self.queue.len() {
-            self.give(keep, part);
+            self.give(keep, if lasted.is_some() { usize::MAX } else { part });
         } else {
             // The rest is at work, or as good as that.
             self.at_many = None;

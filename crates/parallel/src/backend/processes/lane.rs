@@ -81,6 +81,8 @@ where
     pub(super) generation_of_batch: u16,
     /// While it has more than the worker is at.
     pub(super) at_many: Option<AtMany<'l>>,
+    /// Whether the worker has not been heard of for so long that others shall have the rest.
+    pub(super) lasts: bool,
     /// Whether batches are so short that the worker should have the next one before it is through.
     pub(super) ahead: bool,
     /// Results of consecutive tasks, on their way to `work`.
@@ -123,6 +125,7 @@ where
             of_batch: 0,
             generation_of_batch: 0,
             at_many: None,
+            lasts: false,
             ahead: false,
             values: Vec::new(),
             first_value: 0,
@@ -196,12 +199,17 @@ where
                 Ok(false) if self.cancel_asked() => self.work.cancel(),
                 // None of the batch could be sent.
                 Ok(false) if self.queue.is_empty() => {}
-                Ok(false) => match self.sleep(true, self.deadline()) {
-                    Ok(Woken::Bell | Woken::Given | Woken::Printed | Woken::Call) => {}
-                    Ok(Woken::Late) => self.check_time()?,
-                    Ok(Woken::Gone) => self.replace(Ended::ByItself)?,
-                    Err(useless) => self.replace(Ended::Useless(useless))?,
-                },
+                Ok(false) => {
+                    let patience = self.end_of_patience();
+                    let deadline = self.deadline().into_iter().chain(patience).min();
+                    match self.sleep(true, deadline) {
+                        Ok(Woken::Bell | Woken::Given | Woken::Printed | Woken::Call) => {}
+                        Ok(Woken::Late) if deadline == patience => self.lasts = true,
+                        Ok(Woken::Late) => self.check_time()?,
+                        Ok(Woken::Gone) => self.replace(Ended::ByItself)?,
+                        Err(useless) => self.replace(Ended::Useless(useless))?,
+                    }
+                }
                 Err(useless) => self.replace(Ended::Useless(useless))?,
             }
         }

@@ -6,6 +6,8 @@ use parallel::{AnyBackend, Parallel, Processes};
 mod behaviours;
 #[path = "../behaviours/places.rs"]
 mod places;
+#[path = "../behaviours/reclaims.rs"]
+mod reclaims;
 #[path = "../behaviours/together.rs"]
 mod together;
 
