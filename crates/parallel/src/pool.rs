@@ -13,7 +13,7 @@
 //! ```
 //!
 //! No more helpers are woken at once, and no more look, than there are other CPUs: of many lanes that have little to
-//! do, most are never started.
+//! do, most are never started. Those beyond the CPUs are [held] back while the others keep these busy.
 //!
 //! A lane that no helper has started when the caller is through with its own is never started: a
 //! small call costs no waiting for a thread to wake up. And a caller waits only for lanes of its own
@@ -33,9 +33,19 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use self::asleep::Asleep;
+pub(crate) use self::held::CpuTime;
+use self::held::{Chore, Held};
 use crate::spin;
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, thread, wait};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, thread, wait, wait_until};
+
+/// How the lanes of a call are.
+pub(crate) enum Lanes {
+    /// They go on while they have nothing to do: all begin at once, and other calls shall not wait for them.
+    Steady,
+    /// They end when nothing is left to do. What works for them beside this process tells its CPU time.
+    UntilDone(Option<CpuTime>),
+}
 
 /// Threads that are started when they are first needed and end when the pool is dropped.
 pub(crate) struct Pool {
@@ -44,6 +54,7 @@ pub(crate) struct Pool {
 }
 
 struct Shared {
+    cpus: usize,
     state: Mutex<State>,
     /// A call was posted, or the pool closes.
     news: Condvar,
@@ -62,8 +73,6 @@ struct State {
     asleep: Asleep,
     /// Helpers that look for a call.
     looking: usize,
-    /// How many CPUs there are beside the caller's, once there are helpers.
-    other_cpus: usize,
     helpers: usize,
     closing: bool,
 }
@@ -77,6 +86,8 @@ struct Call {
     keeps_helpers: bool,
     /// The lanes that may still be started.
     open: Range<usize>,
+    /// Those of them that shall not be yet.
+    held: Option<Held>,
     running: usize,
     /// The first panic of a lane. Lanes catch what users do, so this is a defect of ours.
     panic: Option<Box<dyn Any + Send>>,
@@ -90,6 +101,7 @@ impl Pool {
     pub(crate) fn new() -> Self {
         Self {
             shared: Arc::new(Shared {
+                cpus: cpus(),
                 state: Mutex::new(State::default()),
                 news: Condvar::new(),
                 lane_ended: Condvar::new(),
@@ -100,15 +112,18 @@ impl Pool {
         }
     }
 
+    /// How many of so many lanes begin at once where not all do.
+    pub(crate) fn at_once(&self, lanes: usize) -> usize {
+        lanes.min(self.shared.cpus)
+    }
+
     /// Runs `lane(0)` here and `lane(1)` to `lane(lanes - 1)` on helpers, as far as they come to it
     /// before `lane(0)` returns. All that were started have ended when this returns.
-    ///
-    /// If it `keeps_helpers`, its lanes go on while they have nothing to do, and other calls shall not wait for those.
-    pub(crate) fn run(&self, lanes: usize, keeps_helpers: bool, lane: impl Fn(usize) + Sync) {
+    pub(crate) fn run(&self, lanes: usize, how: Lanes, lane: impl Fn(usize) + Sync) {
         if lanes <= 1 {
             return lane(0);
         }
-        let call = self.post(lanes, keeps_helpers, &lane);
+        let call = self.post(lanes, how, &lane);
         lane(0);
         drop(call);
     }
@@ -117,7 +132,7 @@ impl Pool {
     fn post<'a>(
         &'a self,
         lanes: usize,
-        keeps_helpers: bool,
+        how: Lanes,
         lane: &'a (dyn Fn(usize) + Sync + 'a),
     ) -> Posted<'a> {
         // SAFETY: only the lifetime changes. The reference is used by helpers that took a lane out of
@@ -131,12 +146,20 @@ impl Pool {
         let mut state = lock(&self.shared.state);
         let id = state.next_id;
         state.next_id += 1;
+        let keeps_helpers = matches!(how, Lanes::Steady);
+        let held = match how {
+            Lanes::UntilDone(beside) if lanes > self.shared.cpus => {
+                Some(Held::beyond(self.shared.cpus, beside))
+            }
+            _ => None,
+        };
         state.calls.push(Call {
             id,
             lane,
             lanes,
             keeps_helpers,
             open: 1..lanes,
+            held,
             running: 0,
             panic: None,
         });
@@ -144,7 +167,7 @@ impl Pool {
         let missing = wanted.saturating_sub(state.helpers);
         // The others are woken by those.
         let wake = (lanes - 1)
-            .min(state.other_cpus.max(1))
+            .min((self.shared.cpus - 1).max(1))
             .saturating_sub(state.looking)
             .min(state.asleep.count());
         state.asleep.make_way(wake);
@@ -163,9 +186,6 @@ impl Pool {
     /// must do: the caller's own lane does all the work if need be.
     fn hire(&self, wanted: usize) {
         let mut threads = lock(&self.threads);
-        if threads.is_empty() {
-            lock(&self.shared.state).other_cpus = cpus() - 1;
-        }
         while threads.len() < wanted {
             let shared = Arc::clone(&self.shared);
             lock(&self.shared.state).helpers += 1;
@@ -252,15 +272,29 @@ impl State {
         kept + shared
     }
 
+    /// Whether there is something to do for another helper.
     fn any_open(&self) -> bool {
-        self.calls.iter().any(|call| !call.open.is_empty())
+        self.calls.iter().any(Call::may_start) || self.any_unwatched()
     }
 
     /// Takes a lane that nobody has started.
     fn start_lane(&mut self) -> Option<(u64, usize, Lane)> {
-        let call = self.calls.iter_mut().find(|call| !call.open.is_empty())?;
+        let call = self.calls.iter_mut().find(|call| call.may_start())?;
         call.running += 1;
         call.open.next().map(|number| (call.id, number, call.lane))
+    }
+}
+
+impl Call {
+    /// Whether a lane may be started.
+    fn may_start(&self) -> bool {
+        !self.open.is_empty() && self.held().is_none()
+    }
+
+    /// If all the lanes that may still be started are held back.
+    fn held(&self) -> Option<&Held> {
+        let held = self.held.as_ref();
+        held.filter(|held| !self.open.is_empty() && self.open.start >= held.from)
     }
 }
 
@@ -271,6 +305,7 @@ fn help(shared: &Shared, helper: usize) {
     loop {
         if let Some((id, number, lane)) = state.start_lane() {
             in_vain = false;
+            state.resign(helper);
             let next = state.asleep.count() > 0 && state.any_open();
             drop(state);
             if next {
@@ -280,7 +315,7 @@ fn help(shared: &Shared, helper: usize) {
             state = lane_ended(shared, id, result.err());
         } else if state.closing {
             return;
-        } else if !in_vain && state.looking < state.other_cpus {
+        } else if !in_vain && state.looking < shared.cpus - 1 {
             state.looking += 1;
             let posted = shared.posted.load(Ordering::Relaxed);
             drop(state);
@@ -288,9 +323,24 @@ fn help(shared: &Shared, helper: usize) {
             state = lock(&shared.state);
             state.looking -= 1;
         } else {
-            state.asleep.add(helper);
-            state = wait(&shared.news, state);
-            state.asleep.remove(helper);
+            state = match state.chore(helper) {
+                Chore::Look(id, beside) => {
+                    drop(state);
+                    let used = held::cpu_time(beside);
+                    let mut state = lock(&shared.state);
+                    state.review(id, helper, used);
+                    state
+                }
+                Chore::Sleep(alarm) => {
+                    state.asleep.add(helper);
+                    state = match alarm {
+                        Some(time) => wait_until(&shared.news, &shared.state, state, time),
+                        None => wait(&shared.news, state),
+                    };
+                    state.asleep.remove(helper);
+                    state
+                }
+            };
         }
     }
 }
@@ -342,5 +392,6 @@ impl fmt::Debug for Pool {
 }
 
 mod asleep;
+mod held;
 #[cfg(test)]
 mod tests;

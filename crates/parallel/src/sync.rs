@@ -25,6 +25,17 @@ mod imp {
         condvar.wait(&mut guard);
         guard
     }
+
+    /// The same, until then at most.
+    pub(crate) fn wait_until<'a, V>(
+        condvar: &Condvar,
+        _mutex: &'a Mutex<V>,
+        mut guard: MutexGuard<'a, V>,
+        time: std::time::Instant,
+    ) -> MutexGuard<'a, V> {
+        condvar.wait_until(&mut guard, time);
+        guard
+    }
 }
 
 #[cfg(loom)]
@@ -70,5 +81,17 @@ mod imp {
 
     pub(crate) fn wait<'a, V>(condvar: &Condvar, guard: MutexGuard<'a, V>) -> MutexGuard<'a, V> {
         condvar.wait(guard).unwrap()
+    }
+
+    /// The time has come already.
+    pub(crate) fn wait_until<'a, V>(
+        _: &Condvar,
+        mutex: &'a Mutex<V>,
+        guard: MutexGuard<'a, V>,
+        _: std::time::Instant,
+    ) -> MutexGuard<'a, V> {
+        drop(guard);
+        thread::yield_now();
+        lock(mutex)
     }
 }

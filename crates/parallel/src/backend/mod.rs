@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::delayed::Task;
 use crate::error::BackendError;
+use crate::pool::{CpuTime, Lanes, Pool};
 use crate::work::Work;
 
 pub use self::any::{AnyBackend, AnyOutput, AnyTask, register_backend};
@@ -64,4 +65,29 @@ pub trait Backend<T: Task>: Send + Sync {
     fn slots(&self) -> Option<usize> {
         None
     }
+}
+
+/// Runs lanes on threads of a pool, and returns when the work is done. `beside` tells what CPU time is used for them
+/// in other processes.
+fn run_lanes<T>(
+    pool: &Pool,
+    lanes: usize,
+    work: &Work<'_, T>,
+    beside: Option<CpuTime>,
+    lane: impl Fn() + Sync,
+) where
+    T: Task + Send,
+    T::Output: Send,
+{
+    if work.is_stream() {
+        return pool.run(lanes, Lanes::Steady, |_| lane());
+    }
+    let at_once = pool.at_once(lanes);
+    work.begin_with(at_once);
+    pool.run(lanes, Lanes::UntilDone(beside), |number| {
+        if number >= at_once {
+            work.lane_joins();
+        }
+        lane();
+    });
 }

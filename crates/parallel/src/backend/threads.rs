@@ -1,6 +1,6 @@
 //! The threads of this process.
 
-use super::Backend;
+use super::{Backend, run_lanes};
 use crate::context::Context;
 use crate::delayed::Task;
 use crate::error::BackendError;
@@ -41,7 +41,7 @@ where
     fn drive(&self, lanes: usize, work: &Work<'_, T>) -> Result<(), BackendError> {
         let context = Context::of_tasks(lanes);
         let lanes = work.lanes_needed(lanes);
-        self.pool.run(lanes, work.is_stream(), |_lane| {
+        run_lanes(&self.pool, lanes, work, None, || {
             context.enter(|| work.run_here());
         });
         Ok(())

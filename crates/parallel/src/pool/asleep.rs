@@ -125,7 +125,7 @@ mod tests {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
     use super::*;
-    use crate::pool::Pool;
+    use crate::pool::{Lanes, Pool};
     use crate::sync::{Condvar, Mutex, lock, thread, wait};
 
     fn may_use() -> CpuSet {
@@ -168,7 +168,7 @@ mod tests {
         let (all, pool) = (may_use(), Pool::new());
         let (seen, news) = (Mutex::new(None), Condvar::new());
         let both_lanes = || {
-            pool.run(2, false, |lane| {
+            pool.run(2, Lanes::UntilDone(None), |lane| {
                 let mut cpus = lock(&seen);
                 if lane == 1 {
                     *cpus = Some(may_use());

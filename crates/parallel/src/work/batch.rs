@@ -75,6 +75,16 @@ impl Sizing {
         }
     }
 
+    /// So many lanes run; the others may never begin.
+    pub(super) fn begin_with(&mut self, lanes: usize) {
+        self.lanes = lanes.max(1);
+    }
+
+    /// Another one does.
+    pub(super) fn lane_joins(&mut self) {
+        self.lanes += 1;
+    }
+
     /// The size for the next batch, when so many tasks remain, if that is known.
     pub(super) fn next(&self, remaining: Option<usize>) -> usize {
         if let Some(fixed) = self.fixed {
@@ -149,6 +159,17 @@ mod tests {
         assert_eq!(sizing.next(None), 50);
         let sizes = [200, 100, 40, 12, 6, 3, 0].map(|n| sizing.next(Some(n)));
         assert_eq!(sizes, [50, 25, 10, 5, 3, 1, 1]);
+    }
+
+    #[test]
+    fn what_remains_is_for_those_that_run() {
+        let mut sizing = auto(64);
+        sizing.measured(50, TARGET);
+        sizing.begin_with(2);
+        assert_eq!(sizing.next(Some(100)), 25);
+        assert_eq!(sizing.next(Some(40)), 10);
+        sizing.lane_joins();
+        assert_eq!(sizing.next(Some(30)), 5);
     }
 
     #[test]

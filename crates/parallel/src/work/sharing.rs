@@ -163,6 +163,16 @@ impl<T: Task> Work<'_, T> {
         self.sharing.as_deref().map(Sharing::begin)
     }
 
+    /// So many lanes run, and share what remains; the others may never begin.
+    pub(crate) fn begin_with(&self, lanes: usize) {
+        self.sizing.lock().begin_with(lanes);
+    }
+
+    /// Another one does.
+    pub(crate) fn lane_joins(&self) {
+        self.sizing.lock().lane_joins();
+    }
+
     /// Whether lanes give parts of what they have to those that have nothing.
     pub(crate) fn shares(&self) -> bool {
         self.sharing.is_some()

@@ -27,6 +27,7 @@
 //! | [`output`], [`lines`] | what it prints |
 //! | [`spans`] | what its tasks tell `tracing` |
 //! | [`idle`] | workers between calls |
+//! | [`busy`] | how busy those of a call are |
 //! | [`oom`] | whether the kernel killed one for want of memory |
 //! | [`courier`], [`shelf`], [`packet`] | memory of `Shared` arrays, on its way: the parent's side, the worker's, what is sent |
 //! | [`revoked`] | how a task there sees that its call has been stopped |
@@ -36,6 +37,7 @@
 
 mod apart;
 mod aside;
+mod busy;
 mod contract;
 mod courier;
 mod hello;
@@ -75,6 +77,7 @@ use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
+use self::busy::Busy;
 use self::contract::{Contract, Setup};
 use self::idle::Idle;
 pub(in crate::backend) use self::image::Image;
@@ -82,10 +85,10 @@ use self::lane::Lane;
 use self::limits::Limits;
 pub use self::output::Output;
 use self::process::{EXECUTABLE, Process};
-use super::Backend;
+use super::{Backend, run_lanes};
 use crate::delayed::Portable;
 use crate::error::BackendError;
-use crate::pool::Pool;
+use crate::pool::{CpuTime, Pool};
 use crate::wire::EntryPoint;
 use crate::work::Work;
 
@@ -160,9 +163,12 @@ where
         if lanes > 1 && work.shares() {
             crew.take_apart(work)?;
         }
+        if lanes > self.threads.at_once(lanes) {
+            crew.busy = Some(Arc::default());
+        }
         loop {
             let error = Mutex::new(None);
-            self.threads.run(lanes, work.is_stream(), |_| {
+            run_lanes(&self.threads, lanes, work, crew.cpu_time(), || {
                 let _inside = work.span().enter();
                 if let Err(lost) = Lane::new(work, &crew).run() {
                     error.lock().get_or_insert(lost);
@@ -200,6 +206,8 @@ struct Crew<'p> {
     contract: Contract,
     /// The numbers of workers that no lane has.
     numbers: Mutex<BTreeSet<usize>>,
+    /// If there are more lanes than begin at once.
+    busy: Option<Arc<Busy>>,
     /// Readable as soon as nothing more shall start.
     stop: Arc<OwnedFd>,
     /// Readable while lanes that have many tasks are wanted to give some; if there are others.
@@ -218,6 +226,7 @@ impl<'p> Crew<'p> {
             lanes,
             contract: Contract::new(processes, lanes),
             numbers: Mutex::new(numbers.collect()),
+            busy: None,
             stop,
             interrupt: None,
         })
@@ -235,10 +244,20 @@ impl<'p> Crew<'p> {
         let number = number.unwrap_or(self.lanes);
         free.remove(&number);
         drop(free);
-        match warm {
-            Some(process) => Ok(process),
-            None => self.start(number),
+        let process = match warm {
+            Some(process) => process,
+            None => self.start(number)?,
+        };
+        if let Some(busy) = &self.busy {
+            busy.insert(number, process.pid());
         }
+        Ok(process)
+    }
+
+    /// That of the workers, which are beside this process.
+    fn cpu_time(&self) -> Option<CpuTime> {
+        let busy = Arc::clone(self.busy.as_ref()?);
+        Some(Arc::new(move || busy.cpu_time()))
     }
 
     fn start(&self, number: usize) -> Result<Process, BackendError> {
