@@ -21,11 +21,22 @@ const TRUST: u8 = 4;
 /// From then on every so many-th time, to see whether things have changed.
 const PROBE: u32 = 32;
 
+/// Who waits for the other side's next step in something large, at which that side is, looks for so long: it may have
+/// to be woken, or to get memory.
+const MOST_MIDWAY: Duration = Duration::from_millis(1);
+
+/// Who gave its core away and was away for so long needs one that somebody else needs too.
+const AWAY: Duration = Duration::from_micros(100);
+
 /// Whether it has paid off to look.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spin {
     trust: u8,
     waits: u32,
+    /// So many times there is no looking midway, since the core was needed.
+    pause: u32,
+    /// The same for the last time that it was needed.
+    last_pause: u32,
 }
 
 impl Default for Spin {
@@ -62,7 +73,40 @@ impl Spin {
     const NEW: Self = Self {
         trust: TRUST,
         waits: 0,
+        pause: 0,
+        last_pause: 0,
     };
+
+    /// Looks until it is `ready`, or it is time to sleep, while the other side is at the rest of something large. Whether
+    /// it has paid off lately says nothing about that, but whether somebody else needs the core.
+    pub(crate) fn midway<E>(
+        &mut self,
+        mut ready: impl FnMut() -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        if self.pause > 0 || cfg!(loom) {
+            self.pause = self.pause.saturating_sub(1);
+            return self.until(ready);
+        }
+        let start = Instant::now();
+        let mut now = start;
+        while now - start < MOST_MIDWAY {
+            for _ in 0..16 {
+                if ready()? {
+                    self.last_pause = self.last_pause.saturating_sub(1);
+                    return Ok(true);
+                }
+                spin_loop();
+            }
+            now = Instant::now();
+            yield_now();
+            if now.elapsed() >= AWAY {
+                self.last_pause = (2 * self.last_pause).clamp(PROBE, PROBE * PROBE);
+                self.pause = self.last_pause;
+                break;
+            }
+        }
+        ready()
+    }
 
     /// Looks until it is `ready`, or it is time to sleep; whether it is ready.
     pub(crate) fn until<E>(
@@ -130,10 +174,43 @@ mod tests {
     }
 
     #[test]
+    fn midway_it_looks_whether_or_not_that_has_paid_off() {
+        let mut spin = Spin {
+            trust: 0,
+            ..Spin::NEW
+        };
+        let mut looks = 0;
+        let ready = spin.midway(|| {
+            looks += 1;
+            Ok::<_, Infallible>(looks == 10)
+        });
+        assert_eq!((ready, looks), (Ok(true), 10));
+        assert_eq!(spin.midway(|| Ok::<_, Infallible>(false)), Ok(false));
+    }
+
+    #[test]
+    fn midway_it_does_not_look_where_the_core_was_needed() {
+        let mut spin = Spin {
+            trust: 0,
+            pause: 2,
+            ..Spin::NEW
+        };
+        for pause in [1, 0] {
+            let mut looks = 0;
+            let ready = spin.midway(|| {
+                looks += 1;
+                Ok::<_, Infallible>(false)
+            });
+            assert_eq!((ready, looks, spin.pause), (Ok(false), 1, pause));
+        }
+    }
+
+    #[test]
     fn it_looks_again_when_that_pays_off() {
         let mut spin = Spin {
             trust: 0,
             waits: PROBE - 1,
+            ..Spin::NEW
         };
         assert_eq!(looks(&mut spin, 2), (true, 2));
         assert_eq!(looks(&mut spin, 2), (true, 2));

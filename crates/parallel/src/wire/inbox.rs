@@ -130,6 +130,12 @@ impl Inbox {
             .filter(|incoming| !incoming.is_whole())
     }
 
+    /// Whether a part of a parcel has come.
+    pub(crate) fn is_midway(&self) -> bool {
+        let incoming = self.incoming.as_ref();
+        incoming.is_some_and(|incoming| !incoming.is_whole())
+    }
+
     /// Takes the next frame: its [header](Self::header), and its [payload](Self::payload) or
     /// [parcel](Self::take_parcel). False if it is not there yet as a whole.
     ///

@@ -342,8 +342,9 @@ where
         let unsent = self.written < self.outbox.len() || self.parcel_out.is_some();
         let unsent = unsent && !process.posting;
         let events = if unsent { DATA | SPACE } else { DATA };
+        let midway = self.parcel_out.is_some() || process.inbox.is_midway();
         let (spin, link) = (&mut process.spin, &process.link);
-        if spin.until(|| link.any(events))? || !link.fall_asleep(events)? {
+        if link.look(spin, midway, events)? || !link.fall_asleep(events)? {
             return Ok(Woken::Bell);
         }
         let call = self.crew.signals(heeds, self.at_many.is_some());

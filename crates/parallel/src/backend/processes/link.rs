@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::huge_pages;
 use super::memory::{Memory, Ring};
 use super::ring::{self, Consumer, Corrupt, DATA, Producer, SPACE};
+use crate::spin::Spin;
 use crate::sync::atomic::AtomicU32;
 use crate::wire::inbox::Inbox;
 
@@ -89,6 +90,16 @@ impl Link {
             self.ring(SPACE);
         }
         Ok(len)
+    }
+
+    /// Looks for one of `events` before sleeping, longer while the other side is midway in something large; whether
+    /// one is there.
+    pub(super) fn look(&self, spin: &mut Spin, midway: bool, events: u32) -> Result<bool, Corrupt> {
+        if midway {
+            spin.midway(|| self.any(events))
+        } else {
+            spin.until(|| self.any(events))
+        }
     }
 
     /// Says that this side sleeps from now on until one of `events`. False if one is there already.

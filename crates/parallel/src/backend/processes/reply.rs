@@ -63,7 +63,9 @@ impl Worker {
         // Nobody who sleeps leaves the other side asleep over what it has sent.
         self.link.announce();
         let start = Instant::now();
-        let slept = !self.spin.until(|| self.link.any(events))? && self.link.fall_asleep(events)?;
+        let midway = events == SPACE || self.inbox.is_midway();
+        let seen = self.link.look(&mut self.spin, midway, events)?;
+        let slept = !seen && self.link.fall_asleep(events)?;
         let heard = if slept {
             let heard = rustix::io::read(self.link.bell(), &mut [0; 16]);
             self.link.wake_up();

@@ -155,7 +155,7 @@ pub(super) struct Worker {
     shelf: Arc<Shelf>,
     /// In which arguments are decoded and results encoded.
     session: Entered,
-    inbox: Inbox,
+    pub(super) inbox: Inbox,
     /// What came for the next task, and then what came of it, beside a frame.
     pub(super) parcel: Option<Parcel>,
     /// The memory of one that was sent, for one that comes.
