@@ -28,6 +28,10 @@ use crate::panics;
 /// for both.
 const BATCH_BYTES: usize = 1 << 17;
 
+/// The same for a stream, whose tasks go from thread to thread: as many batches as are on their way shall have room in a
+/// cache, and all of them together be little memory.
+const STREAM_BATCH_BYTES: usize = 1 << 14;
+
 /// How many tasks a stream may pull for each lane ahead of what was handed over, unless that is fixed. Of
 /// those that go one by one: one that runs, and one that waits. Of batches: as many, and those whose results
 /// wait.
@@ -123,7 +127,10 @@ impl<'a, T: Task> Work<'a, T> {
         plan: Plan,
     ) -> Self {
         let widest = size_of::<T>().max(size_of::<T::Output>()).max(1);
-        let largest = BATCH_BYTES / widest;
+        let largest = match input {
+            Input::Source(_) => BATCH_BYTES / widest,
+            Input::Feed(_) => STREAM_BATCH_BYTES / widest,
+        };
         let sizing = Sizing::new(plan.batch_size, plan.batch_time, plan.lanes, largest);
         let stopping = Arc::new(Stopping::default());
         let window = window.map(Arc::new);
