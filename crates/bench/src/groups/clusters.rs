@@ -12,8 +12,6 @@ struct Engine {
     joblib: &'static str,
     joblib_class: &'static str,
     firsts: &'static [First],
-    /// Seconds in which the first result shall be there.
-    ready: f64,
 }
 
 /// A way to connect, and what it is called.
@@ -22,6 +20,8 @@ struct First {
     title: &'static str,
     ours: &'static str,
     class: &'static str,
+    /// Seconds in which the first result shall be there; `None` where the engine by itself takes longer.
+    ready: Option<f64>,
 }
 
 const ENGINES: [Engine; 2] = [
@@ -37,8 +37,8 @@ const ENGINES: [Engine; 2] = [
             title: "the first result",
             ours: "first",
             class: "DaskFirst",
+            ready: Some(1.0),
         }],
-        ready: 1.0,
     },
     Engine {
         name: "ray",
@@ -53,15 +53,17 @@ const ENGINES: [Engine; 2] = [
                 title: "the first result, on a node of the cluster",
                 ours: "first node",
                 class: "RayFirst",
+                ready: Some(2.0),
             },
             First {
                 name: "client-first",
                 title: "the first result, from elsewhere",
                 ours: "first",
                 class: "RayClientFirst",
+                // Ray starts a process for its client, and that takes 1.2 to 2.8 s.
+                ready: None,
             },
         ],
-        ready: 2.0,
     },
 ];
 
@@ -145,7 +147,10 @@ fn first(stage: &Stage, engine: &Engine, way: &First) -> Case {
         "A new connection to a running cluster, and one task: until its result is there. For the plain engine: a \
          program in Python that does that, from its start.",
     )
-    .aim(Aim::amount(engine.ready));
+    .aim(match way.ready {
+        Some(seconds) => Aim::amount(seconds),
+        None => Aim::times(1.1, &[engine.plain]),
+    });
     let case = on(case, stage, OURS, format!("{name} {}", way.ours));
     on(
         case,
