@@ -85,7 +85,8 @@ impl<T: Task> Work<'_, T> {
             Ok(()) => None,
         };
         // Before the rest of the input is given up, which would look like its end.
-        let end = pulled + usize::from(!feed.is_exhausted());
+        let may_be_more = self.at_most.is_none_or(|most| pulled < most);
+        let end = pulled + usize::from(may_be_more && !feed.is_exhausted());
         self.stop();
         let _ = panics::catch(|| drop(feed.clear()));
         if self.stopping.cancelled() {
