@@ -33,8 +33,8 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use self::asleep::Asleep;
-pub(crate) use self::held::CpuTime;
 use self::held::{Chore, Held};
+pub(crate) use self::held::{Gauge, Pulse};
 use crate::spin;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, thread, wait, wait_until};
@@ -43,8 +43,8 @@ use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, thread, wait, wait_unti
 pub(crate) enum Lanes {
     /// They go on while they have nothing to do: all begin at once, and other calls shall not wait for them.
     Steady,
-    /// They end when nothing is left to do. What works for them beside this process tells its CPU time.
-    UntilDone(Option<CpuTime>),
+    /// They end when nothing is left to do. Those beyond the CPUs are held back where it is told how far they have come.
+    UntilDone(Option<Gauge>),
 }
 
 /// Threads that are started when they are first needed and end when the pool is dropped.
@@ -148,10 +148,10 @@ impl Pool {
         state.next_id += 1;
         let keeps_helpers = matches!(how, Lanes::Steady);
         let held = match how {
-            Lanes::UntilDone(beside) if lanes > self.shared.cpus => {
-                Some(Held::beyond(self.shared.cpus, beside))
+            Lanes::UntilDone(Some(gauge)) if lanes > self.shared.cpus => {
+                Some(Held::beyond(self.shared.cpus, gauge))
             }
-            _ => None,
+            Lanes::UntilDone(_) | Lanes::Steady => None,
         };
         state.calls.push(Call {
             id,
@@ -324,11 +324,11 @@ fn help(shared: &Shared, helper: usize) {
             state.looking -= 1;
         } else {
             state = match state.chore(helper) {
-                Chore::Look(id, beside) => {
+                Chore::Look(id, gauge) => {
                     drop(state);
-                    let used = held::cpu_time(beside);
+                    let pulse = held::look(&gauge);
                     let mut state = lock(&shared.state);
-                    state.review(id, helper, used);
+                    state.review(id, helper, pulse);
                     state
                 }
                 Chore::Sleep(alarm) => {

@@ -11,11 +11,12 @@ mod processes;
 mod sequential;
 mod threads;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delayed::Task;
 use crate::error::BackendError;
-use crate::pool::{CpuTime, Lanes, Pool};
+use crate::pool::{Gauge, Lanes, Pool, Pulse};
 use crate::work::Work;
 
 pub use self::any::{AnyBackend, AnyOutput, AnyTask, register_backend};
@@ -67,8 +68,10 @@ pub trait Backend<T: Task>: Send + Sync {
     }
 }
 
-/// Runs lanes on threads of a pool, and returns when the work is done. `beside` tells what CPU time is used for them
-/// in other processes.
+/// CPU time used so far by whoever works for a call beside this process; `None` if that is not known.
+type CpuTime = Box<dyn Fn() -> Option<Duration> + Send + Sync>;
+
+/// Runs lanes on threads of a pool, and returns when the work is done.
 fn run_lanes<T>(
     pool: &Pool,
     lanes: usize,
@@ -83,9 +86,20 @@ fn run_lanes<T>(
         return pool.run(lanes, Lanes::Steady, |_| lane());
     }
     let at_once = pool.at_once(lanes);
-    work.begin_with(at_once);
-    pool.run(lanes, Lanes::UntilDone(beside), |number| {
-        if number >= at_once {
+    let batches = (lanes > at_once).then(|| work.batches()).flatten();
+    let gauge = batches.map(|batches| -> Gauge {
+        work.begin_with(at_once);
+        Arc::new(move || {
+            let beside = beside.as_ref();
+            Some(Pulse {
+                cpu_time: beside.map_or(Some(Duration::ZERO), |used| used())?,
+                batches: batches(),
+            })
+        })
+    });
+    let is_held = gauge.is_some();
+    pool.run(lanes, Lanes::UntilDone(gauge), |number| {
+        if is_held && number >= at_once {
             work.lane_joins();
         }
         lane();

@@ -6,11 +6,13 @@
 //!     …                           was all of it used since?   ─ yes ─► sleeps for longer
 //!                                                             ─ no ──► sleeps for as long as at first
 //!                                 and since then, neither?    ───────► lets the others begin: tasks wait
+//!                                 no batch since long?        ───────► the same: tasks last
 //! ```
 //!
-//! Where tasks compute, more lanes than CPUs bring nothing, and each costs a thread that wakes up, and in processes a
-//! worker that does. Where tasks wait, it is all the lanes that were asked for which bring something. Tasks that look
-//! for each other's doings, and never sleep over it, use the CPUs too: so no lane is held for longer than [`MOST`].
+//! Where many short tasks compute, more lanes than CPUs bring nothing, and each costs a thread that wakes up, and in
+//! processes a worker that does. Where tasks wait, it is all the lanes that were asked for which bring something. Where they
+//! last, those that are left at the end may share CPUs, and nobody notices what it costs to wake up. Short tasks that look for
+//! each other's doings, and never sleep over it, use the CPUs too: so no lane is held for longer than [`MOST`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,8 +22,17 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::State;
 
-/// CPU time used so far, by whoever works for a call beside this process; `None` if that is not known.
-pub(crate) type CpuTime = Arc<dyn Fn() -> Option<Duration> + Send + Sync>;
+/// How far a call has come.
+#[derive(Clone, Copy)]
+pub(crate) struct Pulse {
+    /// What has been used for it beside this process.
+    pub(crate) cpu_time: Duration,
+    /// How many batches have been begun.
+    pub(crate) batches: usize,
+}
+
+/// Tells how far a call has come, if that is known.
+pub(crate) type Gauge = Arc<dyn Fn() -> Option<Pulse> + Send + Sync>;
 
 /// The first look: two batches on threads later.
 const FIRST: Duration = if cfg!(loom) {
@@ -34,6 +45,9 @@ const FIRST: Duration = if cfg!(loom) {
 /// From look to look the time doubles, up to this.
 const LONGEST: Duration = Duration::from_millis(10);
 
+/// Where no batch has begun for so long, tasks last: each batch shall last for a millisecond at most.
+const LASTS: Duration = Duration::from_millis(5);
+
 /// After that, lanes begin whatever the CPUs do.
 const MOST: Duration = Duration::from_millis(100);
 
@@ -45,7 +59,7 @@ pub(super) struct Held {
     /// The first of them. Their numbers are in the order in which they begin.
     pub(super) from: usize,
     cpus: usize,
-    beside: Option<CpuTime>,
+    gauge: Gauge,
     watch: Option<Watch>,
 }
 
@@ -55,28 +69,28 @@ struct Watch {
     helper: Option<usize>,
     begun: Instant,
     last: Instant,
-    /// The CPU time that had been used then.
-    used: Option<Duration>,
+    /// What was known then, the CPU time of this process included.
+    pulse: Option<Pulse>,
     due: Instant,
-    /// Whether not all had been used.
+    /// Whether not all CPU time had been used.
     left_over: bool,
 }
 
 /// What a helper that has nothing else to do is to do for a call.
 pub(super) enum Chore {
-    /// Look at how much CPU time has been used, and tell.
-    Look(u64, Option<CpuTime>),
+    /// Look how far the call has come, and tell.
+    Look(u64, Gauge),
     /// Sleep, until then at most.
     Sleep(Option<Instant>),
 }
 
 impl Held {
     /// Those of so many CPUs' lanes that are too many.
-    pub(super) fn beyond(cpus: usize, beside: Option<CpuTime>) -> Self {
+    pub(super) fn beyond(cpus: usize, gauge: Gauge) -> Self {
         Self {
             from: cpus,
             cpus,
-            beside,
+            gauge,
             watch: None,
         }
     }
@@ -87,13 +101,13 @@ impl Held {
     }
 
     /// What was found out at a look: whether the lanes shall begin.
-    fn review(&mut self, helper: usize, now: Instant, used: Option<Duration>) -> bool {
+    fn review(&mut self, helper: usize, now: Instant, pulse: Option<Pulse>) -> bool {
         let Some(watch) = &mut self.watch else {
             self.watch = Some(Watch {
                 helper: Some(helper),
                 begun: now,
                 last: now,
-                used,
+                pulse,
                 due: now + FIRST,
                 left_over: false,
             });
@@ -103,29 +117,29 @@ impl Held {
             watch.helper = watch.helper.or(Some(helper));
             return false;
         }
-        let (since, held) = (now - watch.last, now - watch.begun);
-        let Some(used_since) = used
-            .zip(watch.used)
-            .and_then(|(now, then)| now.checked_sub(then))
-        else {
+        let (Some(before), Some(pulse)) = (watch.pulse, pulse) else {
             return true;
         };
-        let left_over = used_since < since.mul_f64(self.cpus as f64 * ALL);
+        let (since, held) = (now - watch.last, now - watch.begun);
+        // It falls where a worker has been replaced.
+        let used = pulse.cpu_time.saturating_sub(before.cpu_time);
+        let left_over = used < since.mul_f64(self.cpus as f64 * ALL);
+        let tasks_wait = left_over && watch.left_over;
+        let tasks_last = since >= LASTS && pulse.batches == before.batches;
         let pause = if left_over {
             FIRST
         } else {
             (2 * since).clamp(FIRST, LONGEST)
         };
-        let begin = left_over && watch.left_over || held >= MOST;
         *watch = Watch {
             helper: Some(helper),
             begun: watch.begun,
             last: now,
-            used,
+            pulse: Some(pulse),
             due: now + pause,
             left_over,
         };
-        begin
+        tasks_wait || tasks_last || held >= MOST
     }
 }
 
@@ -147,19 +161,19 @@ impl State {
             match &held.watch {
                 Some(watch) if watch.helper.is_some_and(|other| other != helper) => {}
                 Some(watch) if watch.helper.is_some() && now < watch.due => alarm = Some(watch.due),
-                _ if alarm.is_none() => return Chore::Look(call.id, held.beside.clone()),
+                _ if alarm.is_none() => return Chore::Look(call.id, Arc::clone(&held.gauge)),
                 _ => {}
             }
         }
         Chore::Sleep(alarm)
     }
 
-    /// This helper has found out how much CPU time has been used.
-    pub(super) fn review(&mut self, id: u64, helper: usize, used: Option<Duration>) {
+    /// This helper has found out how far the call has come.
+    pub(super) fn review(&mut self, id: u64, helper: usize, pulse: Option<Pulse>) {
         // The call may be over.
         if let Some(call) = self.calls.iter_mut().find(|call| call.id == id)
             && let Some(held) = &mut call.held
-            && held.review(helper, Instant::now(), used)
+            && held.review(helper, Instant::now(), pulse)
         {
             call.held = None;
         }
@@ -174,17 +188,19 @@ impl State {
     }
 }
 
-/// What has been used by this process, and beside it.
+/// With the CPU time of this process.
 #[cfg(all(target_os = "linux", not(loom)))]
-pub(super) fn cpu_time(beside: Option<CpuTime>) -> Option<Duration> {
+pub(super) fn look(gauge: &Gauge) -> Option<Pulse> {
     let here = clock_gettime(ClockId::ProcessCPUTime);
     let here = Duration::new(here.tv_sec.try_into().ok()?, here.tv_nsec.try_into().ok()?);
-    Some(here + beside.map_or(Some(Duration::ZERO), |beside| beside())?)
+    let mut pulse = gauge()?;
+    pulse.cpu_time += here;
+    Some(pulse)
 }
 
-/// Nobody knows.
+/// Nobody knows how busy the CPUs are.
 #[cfg(not(all(target_os = "linux", not(loom))))]
-pub(super) fn cpu_time(_: Option<CpuTime>) -> Option<Duration> {
+pub(super) fn look(_: &Gauge) -> Option<Pulse> {
     None
 }
 
@@ -192,37 +208,52 @@ pub(super) fn cpu_time(_: Option<CpuTime>) -> Option<Duration> {
 mod tests {
     use super::super::{Lanes, Pool};
     use super::*;
+    use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// Looks so many milliseconds apart, at which so much CPU time has been used; whether the lanes begin at each.
-    fn looks<const N: usize>(looks: [(u64, Option<u64>); N]) -> [bool; N] {
-        let (mut held, start) = (Held::beyond(2, None), Instant::now());
-        assert!(!held.review(1, start, Some(Duration::ZERO)));
-        looks.map(|(now, used)| {
-            let now = start + Duration::from_millis(now);
-            held.review(1, now, used.map(Duration::from_millis))
-        })
+    fn nobody() -> Held {
+        Held::beyond(2, Arc::new(|| None))
+    }
+
+    fn pulse(cpu_time: u64, batches: usize) -> Option<Pulse> {
+        let cpu_time = Duration::from_millis(cpu_time);
+        Some(Pulse { cpu_time, batches })
+    }
+
+    /// At which of these times, in milliseconds, the lanes begin, if so much CPU time has been used and so many
+    /// batches have begun.
+    fn looks<const N: usize>(looks: [(u64, Option<Pulse>); N]) -> [bool; N] {
+        let (mut held, start) = (nobody(), Instant::now());
+        assert!(!held.review(1, start, pulse(0, 0)));
+        looks.map(|(now, pulse)| held.review(1, start + Duration::from_millis(now), pulse))
     }
 
     #[test]
     fn lanes_begin_when_cpu_time_is_left_over_twice() {
-        assert_eq!(looks([(1, Some(2)), (4, Some(8))]), [false, false]);
-        assert_eq!(looks([(1, Some(0)), (2, Some(1))]), [false, true]);
-        assert_eq!(
-            looks([(1, Some(0)), (2, Some(2)), (3, Some(2))]),
-            [false, false, false]
-        );
+        let busy = [(1, pulse(2, 5)), (4, pulse(8, 9))];
+        assert_eq!(looks(busy), [false, false]);
+        let waiting = [(1, pulse(0, 5)), (2, pulse(1, 9))];
+        assert_eq!(looks(waiting), [false, true]);
+        let once = [(1, pulse(0, 5)), (2, pulse(2, 9)), (5, pulse(7, 12))];
+        assert_eq!(looks(once), [false, false, false]);
         assert_eq!(looks([(1, None)]), [true]);
     }
 
     #[test]
-    fn lanes_begin_after_some_time_whatever_is_used() {
-        assert_eq!(looks([(50, Some(100)), (100, Some(200))]), [false, true]);
+    fn lanes_begin_where_tasks_last() {
+        let lasting = [(1, pulse(2, 2)), (3, pulse(6, 2)), (8, pulse(16, 2))];
+        assert_eq!(looks(lasting), [false, false, true]);
+    }
+
+    #[test]
+    fn lanes_begin_after_some_time_whatever_they_do() {
+        let busy = [(50, pulse(100, 50)), (100, pulse(200, 99))];
+        assert_eq!(looks(busy), [false, true]);
     }
 
     #[test]
     fn who_looks_before_it_is_due_learns_nothing() {
-        assert_eq!(looks([(0, Some(0)), (1, Some(2))]), [false, false]);
+        assert_eq!(looks([(0, pulse(0, 0)), (1, pulse(2, 0))]), [false, false]);
     }
 
     /// They use the CPUs, and would go on to do so.
@@ -231,7 +262,9 @@ mod tests {
         let pool = Pool::new();
         let lanes = pool.at_once(usize::MAX) + 2;
         let begun = AtomicUsize::new(0);
-        pool.run(lanes, Lanes::UntilDone(None), |_| {
+        let batches = AtomicUsize::new(0);
+        let gauge = move || pulse(0, batches.fetch_add(1, Ordering::Relaxed));
+        pool.run(lanes, Lanes::UntilDone(Some(Arc::new(gauge))), |_| {
             begun.fetch_add(1, Ordering::Relaxed);
             while begun.load(Ordering::Relaxed) < lanes {
                 std::hint::spin_loop();
@@ -240,8 +273,21 @@ mod tests {
     }
 
     #[test]
+    fn lanes_that_wait_for_each_other_all_begin() {
+        let pool = Pool::new();
+        let lanes = pool.at_once(usize::MAX) + 2;
+        for _ in 0..20 {
+            let everybody = Barrier::new(lanes);
+            let gauge = Arc::new(|| pulse(0, 0));
+            pool.run(lanes, Lanes::UntilDone(Some(gauge)), |_| {
+                everybody.wait();
+            });
+        }
+    }
+
+    #[test]
     fn a_watch_goes_over_to_another_helper() {
-        let mut held = Held::beyond(2, None);
+        let mut held = nobody();
         let now = Instant::now();
         held.review(1, now, None);
         assert!(held.is_watched());

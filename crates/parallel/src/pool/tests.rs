@@ -14,6 +14,11 @@ mod loom {
         builder.check(body);
     }
 
+    /// It tells nothing.
+    fn gauge() -> Gauge {
+        std::sync::Arc::new(|| None)
+    }
+
     /// Borrowed data is touched by no helper after `run` has returned, each lane runs at most once,
     /// lane 0 exactly once, and nobody sleeps for ever.
     #[test]
@@ -44,7 +49,8 @@ mod loom {
         });
     }
 
-    /// One helper is woken, or looks, and wakes the other: a lane may wait for all the others.
+    /// One helper is woken, or looks, and wakes the other, who watches the lane that is held back: a lane may wait for all
+    /// the others.
     #[test]
     fn all_lanes_are_started_if_one_waits_for_them() {
         let mut builder = Builder::new();
@@ -53,7 +59,7 @@ mod loom {
             let pool = Pool::new();
             for _ in 0..2 {
                 let (begun, news) = (Mutex::new(0), Condvar::new());
-                pool.run(3, Lanes::UntilDone(None), |lane| {
+                pool.run(3, Lanes::UntilDone(Some(gauge())), |lane| {
                     let mut begun = lock(&begun);
                     *begun += 1;
                     news.notify_one();

@@ -12,6 +12,7 @@
 //! nobody knows how many there are, the last batches may be a thousand times as long as they should be. A lane
 //! with a single task has nothing to give, and nobody waits for it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ pub(super) struct Sharing {
     batch_time: Duration,
     /// After such a time, batches of a stream have lasted too long.
     patience: Option<Duration>,
+    /// How often a lane was about to take tasks.
+    begun: AtomicUsize,
     /// Lanes at a batch of many tasks. Falls under the lock only, so that nobody sleeps over it.
     many: AtomicUsize,
     /// Parts that were given back and nobody has come for. Rises under the lock only.
@@ -56,6 +59,7 @@ impl Sharing {
         Self {
             batch_time,
             patience: None,
+            begun: AtomicUsize::new(0),
             many: AtomicUsize::new(0),
             given: AtomicUsize::new(0),
             waiting: Mutex::new(0),
@@ -75,6 +79,7 @@ impl Sharing {
 
     /// A lane is about to take tasks.
     fn begin(&self) -> AtMany<'_> {
+        self.begun.fetch_add(1, Ordering::Relaxed);
         self.many.fetch_add(1, Ordering::Relaxed);
         AtMany(self)
     }
@@ -161,6 +166,12 @@ impl<T: Task> Work<'_, T> {
     /// another one could find nothing, and nobody who has anything, and leave.
     pub(crate) fn at_many(&self) -> Option<AtMany<'_>> {
         self.sharing.as_deref().map(Sharing::begin)
+    }
+
+    /// How many batches lanes have begun, unless their size is fixed.
+    pub(crate) fn batches(&self) -> Option<Box<dyn Fn() -> usize + Send + Sync>> {
+        let sharing = Arc::clone(self.sharing.as_ref()?);
+        Some(Box::new(move || sharing.begun.load(Ordering::Relaxed)))
     }
 
     /// So many lanes run, and share what remains; the others may never begin.

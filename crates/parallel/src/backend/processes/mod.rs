@@ -85,10 +85,10 @@ use self::lane::Lane;
 use self::limits::Limits;
 pub use self::output::Output;
 use self::process::{EXECUTABLE, Process};
-use super::{Backend, run_lanes};
+use super::{Backend, CpuTime, run_lanes};
 use crate::delayed::Portable;
 use crate::error::BackendError;
-use crate::pool::{CpuTime, Pool};
+use crate::pool::Pool;
 use crate::wire::EntryPoint;
 use crate::work::Work;
 
@@ -257,7 +257,7 @@ impl<'p> Crew<'p> {
     /// That of the workers, which are beside this process.
     fn cpu_time(&self) -> Option<CpuTime> {
         let busy = Arc::clone(self.busy.as_ref()?);
-        Some(Arc::new(move || busy.cpu_time()))
+        Some(Box::new(move || busy.cpu_time()))
     }
 
     fn start(&self, number: usize) -> Result<Process, BackendError> {
