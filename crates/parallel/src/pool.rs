@@ -68,6 +68,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
+    /// In the order in which helpers come to them.
     calls: Vec<Call>,
     next_id: u64,
     asleep: Asleep,
@@ -243,7 +244,7 @@ impl Drop for Posted<'_> {
         }
         let id = self.id;
         let at = state.calls.iter().position(|call| call.id == id);
-        let call = at.map(|at| state.calls.swap_remove(at));
+        let call = at.map(|at| state.calls.remove(at));
         drop(state);
         if let Some(panic) = call.and_then(|call| call.panic)
             && !thread::panicking()
@@ -274,23 +275,19 @@ impl State {
 
     /// Whether there is something to do for another helper.
     fn any_open(&self) -> bool {
-        self.calls.iter().any(Call::may_start) || self.any_unwatched()
+        self.startable().is_some() || self.any_unwatched()
     }
 
     /// Takes a lane that nobody has started.
     fn start_lane(&mut self) -> Option<(u64, usize, Lane)> {
-        let call = self.calls.iter_mut().find(|call| call.may_start())?;
+        let place = self.startable()?;
+        let call = &mut self.calls[place];
         call.running += 1;
         call.open.next().map(|number| (call.id, number, call.lane))
     }
 }
 
 impl Call {
-    /// Whether a lane may be started.
-    fn may_start(&self) -> bool {
-        !self.open.is_empty() && self.held().is_none()
-    }
-
     /// If all the lanes that may still be started are held back.
     fn held(&self) -> Option<&Held> {
         let held = self.held.as_ref();

@@ -144,6 +144,18 @@ impl Held {
 }
 
 impl State {
+    /// The first call of which a lane may be started. There are as many helpers as the largest call needs, so what is held
+    /// back of one shall find some before the calls after it do; but those that keep helpers have their own.
+    pub(super) fn startable(&self) -> Option<usize> {
+        let mut is_held = false;
+        self.calls.iter().position(|call| {
+            let held = call.held().is_some();
+            let may_start = !call.open.is_empty() && !held;
+            is_held |= held;
+            may_start && (call.keeps_helpers || !is_held)
+        })
+    }
+
     /// Whether some call has lanes that are held, and nobody who watches.
     pub(super) fn any_unwatched(&self) -> bool {
         let unwatched = |held: &Held| !held.is_watched();
@@ -155,14 +167,15 @@ impl State {
     /// What this helper shall do, now that there is no lane to start.
     pub(super) fn chore(&mut self, helper: usize) -> Chore {
         let now = Instant::now();
-        let mut alarm = None;
+        let mut alarm: Option<Instant> = None;
         for call in &self.calls {
             let Some(held) = call.held() else { continue };
             match &held.watch {
                 Some(watch) if watch.helper.is_some_and(|other| other != helper) => {}
-                Some(watch) if watch.helper.is_some() && now < watch.due => alarm = Some(watch.due),
-                _ if alarm.is_none() => return Chore::Look(call.id, Arc::clone(&held.gauge)),
-                _ => {}
+                Some(watch) if watch.helper.is_some() && now < watch.due => {
+                    alarm = alarm.into_iter().chain([watch.due]).min();
+                }
+                _ => return Chore::Look(call.id, Arc::clone(&held.gauge)),
             }
         }
         Chore::Sleep(alarm)
@@ -206,7 +219,7 @@ pub(super) fn look(_: &Gauge) -> Option<Pulse> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::super::{Lanes, Pool};
+    use super::super::{Call, Lane, Lanes, Pool};
     use super::*;
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -283,6 +296,51 @@ mod tests {
                 everybody.wait();
             });
         }
+    }
+
+    /// Two helpers for two calls that need two each.
+    #[test]
+    fn lanes_of_callers_that_share_helpers_all_begin() {
+        let pool = Pool::new();
+        let lanes = pool.at_once(usize::MAX) + 1;
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        let everybody = Barrier::new(lanes);
+                        let gauge = Arc::new(|| pulse(0, 0));
+                        pool.run(lanes, Lanes::UntilDone(Some(gauge)), |_| {
+                            everybody.wait();
+                        });
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn one_helper_watches_all_calls() {
+        let mut state = State::default();
+        state.calls.extend([7, 8].map(|id| Call {
+            id,
+            lane: Lane(&|_| ()),
+            lanes: 3,
+            keeps_helpers: false,
+            open: 2..3,
+            held: Some(nobody()),
+            running: 1,
+            panic: None,
+        }));
+        for call in [7, 8] {
+            assert!(state.any_unwatched());
+            assert!(matches!(state.chore(1), Chore::Look(id, _) if id == call));
+            state.review(call, 1, pulse(0, 0));
+        }
+        assert!(!state.any_unwatched());
+        assert!(matches!(state.chore(1), Chore::Sleep(Some(_))));
+        assert!(matches!(state.chore(2), Chore::Sleep(None)));
+        state.resign(1);
+        assert!(matches!(state.chore(2), Chore::Look(7, _)));
     }
 
     #[test]
