@@ -150,6 +150,10 @@ impl<T> Feed<T> {
                 park_for(time);
                 continue;
             }
+            if !wait && !state.returned.is_empty() {
+                // A lane that has some would put it behind a task that may wait for it, while the others begin later ones.
+                return None;
+            }
             if let Some(batch) = state.take_returned(sizing) {
                 self.tell(state);
                 return Some(batch);

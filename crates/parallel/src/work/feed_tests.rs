@@ -130,6 +130,20 @@ mod threads {
     }
 
     #[test]
+    fn who_has_tasks_gets_none_before_those_that_were_given_back() {
+        let feed = Feed::new(true);
+        [10, 11].map(|task| feed.push(task, false).unwrap());
+        assert_eq!(take(&feed, 1, true), Some((0, vec![10])));
+        feed.give_back(Batch {
+            first: 0,
+            tasks: vec![10],
+        });
+        assert!(take(&feed, 1, false).is_none());
+        assert_eq!(take(&feed, 1, true), Some((0, vec![10])));
+        assert_eq!(take(&feed, 1, false), Some((1, vec![11])));
+    }
+
+    #[test]
     fn each_task_wakes_a_lane_that_sleeps() {
         let feed = Feed::new(true);
         thread::scope(|scope| {
