@@ -132,7 +132,9 @@ mod threads {
     #[test]
     fn who_has_tasks_gets_none_before_those_that_were_given_back() {
         let feed = Feed::new(true);
-        [10, 11].map(|task| feed.push(task, false).unwrap());
+        for task in [10, 11] {
+            feed.push(task, false).unwrap();
+        }
         assert_eq!(take(&feed, 1, true), Some((0, vec![10])));
         feed.give_back(Batch {
             first: 0,
