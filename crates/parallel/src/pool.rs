@@ -291,7 +291,7 @@ impl Call {
     /// If all the lanes that may still be started are held back.
     fn held(&self) -> Option<&Held> {
         let held = self.held.as_ref();
-        held.filter(|held| !self.open.is_empty() && self.open.start >= held.from)
+        held.filter(|held| !self.open.is_empty() && self.open.start >= held.cpus)
     }
 }
 

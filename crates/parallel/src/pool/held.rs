@@ -56,9 +56,8 @@ const ALL: f64 = 0.75;
 
 /// The lanes of a call that are held back.
 pub(super) struct Held {
-    /// The first of them. Their numbers are in the order in which they begin.
-    pub(super) from: usize,
-    cpus: usize,
+    /// The number of the first of them: lanes begin in the order of their numbers.
+    pub(super) cpus: usize,
     gauge: Gauge,
     watch: Option<Watch>,
 }
@@ -88,7 +87,6 @@ impl Held {
     /// Those of so many CPUs' lanes that are too many.
     pub(super) fn beyond(cpus: usize, gauge: Gauge) -> Self {
         Self {
-            from: cpus,
             cpus,
             gauge,
             watch: None,
