@@ -12,9 +12,10 @@
 #![allow(unsafe_code)]
 
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::vec::IntoIter;
 
 /// Where the results of a call will be, if their number is known.
 #[derive(Debug)]
@@ -172,15 +173,42 @@ impl<R> Row<R> {
         rest
     }
 
-    /// By which more values come in.
+    /// Puts what `call` makes of each of the `tasks`, of which the first has this `index`, to the next place, until
+    /// one of them is not followed by another one. Those that are left stay where they were, at a panic too.
+    ///
+    /// One loop over both, with a single count: to leave its end to the tasks, and each place to a writer that
+    /// knows nothing of them, took a no-op task half as long again.
+    ///
+    /// # Panics
+    /// If there are more tasks than places.
     #[inline]
-    pub(super) fn writer(&mut self) -> Writer<'_, R> {
-        let first = self.memory.start.as_ptr().wrapping_add(self.first);
-        Writer {
-            first,
-            len: self.len,
-            most: self.end - self.first,
-            row: self,
+    pub(super) fn fill<T>(
+        &mut self,
+        index: usize,
+        tasks: &mut IntoIter<T>,
+        mut call: impl FnMut(usize, T) -> R,
+        mut goes_on: impl FnMut(&R) -> bool,
+    ) {
+        let used = self.first + self.len;
+        assert!(
+            tasks.len() <= self.end - used,
+            "a row has as many places as it was given"
+        );
+        // The place of index 0, if there were one.
+        let start = self.memory.start.as_ptr().wrapping_add(used);
+        let start = start.wrapping_sub(index);
+        let mut filling = Filling::new(self, index, tasks);
+        for task in filling.tasks.by_ref() {
+            let value = call(filling.index, task);
+            let place = start.wrapping_add(filling.index);
+            // SAFETY: it is one of the row's places, which lie within the memory: as many as there are tasks are left
+            // (asserted above), and this is the next one; no value is there yet.
+            unsafe { place.write(value) };
+            filling.index += 1;
+            // SAFETY: it has just been written, and stays as long as the row, which is borrowed.
+            if !goes_on(unsafe { &*place }) {
+                break;
+            }
         }
     }
 
@@ -190,14 +218,14 @@ impl<R> Row<R> {
         if !adjacent || !Arc::ptr_eq(&self.memory, &next.memory) {
             return Err(next);
         }
-        self.len += std::mem::take(&mut next.len);
+        self.len += mem::take(&mut next.len);
         self.end = next.end;
         Ok(())
     }
 
     /// Its values: at no cost if the room is there for them only, else they are moved.
     pub(super) fn into_vec(mut self) -> Vec<R> {
-        let (first, len) = (self.first, std::mem::take(&mut self.len));
+        let (first, len) = (self.first, mem::take(&mut self.len));
         let memory = Arc::clone(&self.memory);
         drop(self);
         let memory = match Arc::try_unwrap(memory) {
@@ -217,39 +245,33 @@ impl<R> Row<R> {
     }
 }
 
-/// Writes values into a row, which has them when this is dropped.
-pub(super) struct Writer<'r, R> {
-    first: *mut R,
-    len: usize,
-    most: usize,
-    row: &'r mut Row<R>,
+/// What changes while a row is filled, in a variable that nobody else can see, so that the compiler can keep it in
+/// registers. Goes back at the end, or at a panic.
+struct Filling<'r, R, T> {
+    tasks: IntoIter<T>,
+    index: usize,
+    first: usize,
+    home: (&'r mut Row<R>, &'r mut IntoIter<T>),
 }
 
-impl<R> Writer<'_, R> {
-    /// Puts a value to the next place, where it can be looked at.
-    ///
-    /// # Panics
-    /// If there is none left.
+impl<'r, R, T> Filling<'r, R, T> {
     #[inline]
-    pub(super) fn push(&mut self, value: R) -> &R {
-        assert!(
-            self.len < self.most,
-            "a row has as many places as it was given"
-        );
-        let place = self.first.wrapping_add(self.len);
-        // SAFETY: it is one of the row's places (asserted above), which lie within the memory, and no value is
-        // there yet.
-        unsafe { place.write(value) };
-        self.len += 1;
-        // SAFETY: it has just been written, and stays as long as the row, which is borrowed.
-        unsafe { &*place }
+    fn new(row: &'r mut Row<R>, index: usize, tasks: &'r mut IntoIter<T>) -> Self {
+        Self {
+            tasks: mem::take(tasks),
+            index,
+            first: index,
+            home: (row, tasks),
+        }
     }
 }
 
-impl<R> Drop for Writer<'_, R> {
+impl<R, T> Drop for Filling<'_, R, T> {
     #[inline]
     fn drop(&mut self) {
-        self.row.len = self.len;
+        let (row, tasks) = &mut self.home;
+        row.len += self.index - self.first;
+        **tasks = mem::take(&mut self.tasks);
     }
 }
 

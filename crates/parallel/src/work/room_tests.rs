@@ -1,6 +1,7 @@
 //! Rooms, and rows in them.
 
 use super::*;
+use crate::panics;
 use proptest::prelude::*;
 
 fn filled(
@@ -10,12 +11,13 @@ fn filled(
     of: &Arc<usize>,
 ) -> Row<Arc<usize>> {
     let mut row = room.give(first, len).unwrap();
-    let mut writer = row.writer();
-    for _ in 0..len {
-        writer.push(Arc::clone(of));
-    }
-    drop(writer);
+    fill(&mut row, vec![Arc::clone(of); len]);
     row
+}
+
+/// Puts these values to the next places.
+fn fill<R>(row: &mut Row<R>, values: Vec<R>) {
+    row.fill(0, &mut values.into_iter(), |_, value| value, |_| true);
 }
 
 #[test]
@@ -23,10 +25,7 @@ fn rows_side_by_side_are_a_vector() {
     let mut room = Room::new(5);
     let (mut first, mut second) = (room.give(0, 2).unwrap(), room.give(2, 3).unwrap());
     for (row, places) in [(&mut second, 2..5), (&mut first, 0..2)] {
-        let mut writer = row.writer();
-        for i in places {
-            assert_eq!(*writer.push(i.to_string()), i.to_string());
-        }
+        fill(row, places.map(|i: u8| i.to_string()).collect());
     }
     drop(room);
     let address = first.memory.start.as_ptr().cast_const();
@@ -52,7 +51,7 @@ fn no_place_is_given_out_twice() {
 fn places_that_come_back_are_given_to_others() {
     let mut room = Room::new(10);
     let mut first = room.give(0, 8).unwrap();
-    first.writer().push(0);
+    fill(&mut first, vec![0]);
     let rest = first.split_off(first.len());
     let mut kept = rest;
     room.take_back(kept.split_off(3));
@@ -69,12 +68,8 @@ fn places_that_come_back_are_given_to_others() {
     let mut next = 1;
     for mut row in others {
         let places = row.end - row.first;
-        let mut writer = row.writer();
-        for _ in 0..places {
-            writer.push(next);
-            next += 1;
-        }
-        drop(writer);
+        fill(&mut row, (next..next + places).collect());
+        next += places;
         first.append(row).unwrap();
     }
     drop(room);
@@ -85,7 +80,7 @@ fn places_that_come_back_are_given_to_others() {
 #[should_panic(expected = "values lie in these places")]
 fn places_with_values_do_not_go_back() {
     let mut row = Room::new(2).give(0, 2).unwrap();
-    row.writer().push(1);
+    fill(&mut row, vec![1]);
     row.split_off(0);
 }
 
@@ -94,9 +89,41 @@ fn places_with_values_do_not_go_back() {
 fn a_row_has_an_end() {
     let mut room = Room::new(9);
     let mut row = room.give(0, 1).unwrap();
-    let mut writer = row.writer();
-    writer.push(1);
-    writer.push(2);
+    fill(&mut row, vec![1, 2]);
+}
+
+#[test]
+fn tasks_that_are_not_run_stay() {
+    let mut row = Room::new(9).give(3, 6).unwrap();
+    let mut tasks = vec![1, 2, 3, 4, 5, 6].into_iter();
+    row.fill(
+        10,
+        &mut tasks,
+        |index, task| index * task,
+        |&value| value < 22,
+    );
+    assert_eq!((row.len(), tasks.as_slice()), (2, [3, 4, 5, 6].as_slice()));
+    let panic = panics::catch(|| {
+        row.fill(
+            12,
+            &mut tasks,
+            |index, task| {
+                assert_ne!(task, 5);
+                index * task
+            },
+            |_| true,
+        );
+    });
+    assert!(panic.is_err());
+    assert_eq!((row.len(), tasks.as_slice()), (4, [6].as_slice()));
+    assert_eq!(row.into_vec(), [10, 22, 36, 52]);
+}
+
+#[test]
+fn values_of_no_size_are_counted() {
+    let mut row = Room::new(9).give(0, 9).unwrap();
+    fill(&mut row, vec![(); 7]);
+    assert_eq!(row.into_vec().len(), 7);
 }
 
 #[test]
@@ -121,11 +148,7 @@ proptest! {
         for (len, filled, fate) in rows {
             let mut row = room.give(at, len).unwrap();
             at += len;
-            let mut writer = row.writer();
-            for _ in 0..filled.min(len) {
-                writer.push(Arc::clone(&value));
-            }
-            drop(writer);
+            fill(&mut row, vec![Arc::clone(&value); filled.min(len)]);
             match fate {
                 0 => drop(row),
                 1 => drop(row.into_vec()),

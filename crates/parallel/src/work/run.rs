@@ -248,40 +248,16 @@ impl<T: Task> Work<'_, T> {
         here: &Here,
     ) {
         let (stopping, ends_call) = (&*self.stopping, self.ends_call);
-        let (mut ahead, mut values, mut index) = (Ahead::of(tasks), row.writer(), first);
-        here.task(index, 1);
-        for task in ahead.tasks.by_ref() {
+        here.task(first, 1);
+        let call = |index, task: T| {
             here.next_task(index);
-            index += 1;
-            let value = values.push(task.call());
+            task.call()
+        };
+        row.fill(first, tasks, call, |value| {
             if ends_call.is_some_and(|ends| ends(value)) {
                 self.stop();
             }
-            if stopping.interrupted() {
-                break;
-            }
-        }
-    }
-}
-
-/// Tasks that are run, in a variable that nobody else can see, so that the compiler can keep it in registers. Those
-/// that are left go back at the end, or at a panic.
-struct Ahead<'h, T> {
-    tasks: IntoIter<T>,
-    home: &'h mut IntoIter<T>,
-}
-
-impl<'h, T> Ahead<'h, T> {
-    fn of(home: &'h mut IntoIter<T>) -> Self {
-        Self {
-            tasks: std::mem::take(home),
-            home,
-        }
-    }
-}
-
-impl<T> Drop for Ahead<'_, T> {
-    fn drop(&mut self) {
-        *self.home = std::mem::take(&mut self.tasks);
+            !stopping.interrupted()
+        });
     }
 }
