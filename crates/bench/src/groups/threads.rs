@@ -15,16 +15,34 @@ const INDEXED: &str = "rayon par_iter";
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    cases.extend([0, 10, 100, 1000].map(collected));
+    // One that does nothing carries nothing but its number.
+    cases.push(collected(0, || |i| i, noop));
+    cases.extend([10, 100, 1000].map(working));
     cases.push(unknown_length());
     cases.extend([2, 10, 100].map(warm_call));
     cases
 }
 
+/// Tasks that work for so long.
+fn working(nanos: u64) -> Case {
+    let argument = move || {
+        let steps = steps_for(Duration::from_nanos(nanos));
+        move |i| (i, steps)
+    };
+    collected(nanos, argument, task)
+}
+
 /// A million results in order, or so many that a round takes a tenth of a second.
-fn collected(nanos: u64) -> Case {
+fn collected<A, F>(
+    nanos: u64,
+    argument: impl Fn() -> F + Copy + 'static,
+    task: impl Fn(A) -> u64 + Copy + Send + Sync + 'static,
+) -> Case
+where
+    A: Send + Sync + 'static,
+    F: Fn(u64) -> A + Copy + Send + Sync + 'static,
+{
     let n = if nanos < 1000 { 1_000_000 } else { 200_000 };
-    let work = Duration::from_nanos(nanos);
     let factor = if nanos < 100 { 2.0 } else { 1.0 };
     Case::new(
         format!("threads-{nanos}ns"),
@@ -39,41 +57,41 @@ fn collected(nanos: u64) -> Case {
     .aim(Aim::times(factor, &[INDEXED]))
     .peer(OURS, move |_| {
         let parallel = Parallel::new(JOBS);
-        let steps = steps_for(work);
-        move || each(n, || parallel.run((0..n).map(|i| delayed(task, (i, steps)))))
+        let argument = argument();
+        move || each(n, || parallel.run((0..n).map(|i| delayed(task, argument(i)))))
     })
     .peer("orx-parallel", move |_| {
-        let steps = steps_for(work);
+        let argument = argument();
         move || {
-            let tasks = (0..n).map(move |i| (i, steps)).iter_into_par();
+            let tasks = (0..n).map(argument).iter_into_par();
             each(n, || tasks.num_threads(JOBS).map(task).collect::<Vec<_>>())
         }
     })
     .peer(INDEXED, move |_| {
-        let steps = steps_for(work);
-        let tasks = move || (0..n).into_par_iter().map(move |i| task((i, steps)));
+        let argument = argument();
+        let tasks = move || (0..n).into_par_iter().map(move |i| task(argument(i)));
         move || each(n, || tasks().collect::<Vec<_>>())
     })
     .peer("rayon par_bridge", move |_| {
-        let steps = steps_for(work);
-        let tasks = move || (0..n).par_bridge().map(move |i| task((i, steps)));
+        let argument = argument();
+        let tasks = move || (0..n).par_bridge().map(move |i| task(argument(i)));
         move || each(n, || tasks().collect::<Vec<_>>())
     })
     .peer("pariter", move |_| {
-        let steps = steps_for(work);
+        let argument = argument();
         // It is so much slower that fewer tell as much.
         let n = n / 100;
-        let tasks = move || (0..n).map(move |i| (i, steps));
         move || {
             each(n, || {
-                let results = tasks().parallel_map_custom(|o| o.threads(JOBS), task);
+                let tasks = (0..n).map(argument);
+                let results = tasks.parallel_map_custom(|o| o.threads(JOBS), task);
                 results.collect::<Vec<_>>()
             })
         }
     })
     .peer("std scoped threads", move |_| {
-        let steps = steps_for(work);
-        move || each(n, || halves(n, steps))
+        let argument = argument();
+        move || each(n, || halves(n, move |i| task(argument(i))))
     })
 }
 
@@ -158,10 +176,10 @@ fn task((i, steps): (u64, u64)) -> u64 {
     noop(i)
 }
 
-fn halves(n: u64, steps: u64) -> Vec<u64> {
-    let share = |range: std::ops::Range<u64>| range.map(|i| task((i, steps))).collect::<Vec<_>>();
+fn halves(n: u64, task: impl Fn(u64) -> u64 + Copy + Send) -> Vec<u64> {
+    let share = move |range: std::ops::Range<u64>| range.map(task).collect::<Vec<_>>();
     std::thread::scope(|scope| {
-        let second = scope.spawn(|| share(n / 2..n));
+        let second = scope.spawn(move || share(n / 2..n));
         let mut results = share(0..n / 2);
         results.extend(second.join().expect("no task panics"));
         results
