@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use procfs::process::Process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
@@ -98,30 +99,21 @@ fn shared_files() -> BTreeSet<String> {
 
 /// The processes that this one has started and not reaped.
 pub(crate) fn children() -> BTreeSet<u32> {
-    let threads = names("/proc/self/task");
-    let lists = threads
-        .filter_map(|thread| fs::read_to_string(format!("/proc/self/task/{thread}/children")).ok());
-    lists
-        .flat_map(|list| {
-            let pids: Vec<u32> = list
-                .split_whitespace()
-                .filter_map(|pid| pid.parse().ok())
-                .collect();
-            pids
-        })
+    let threads = Process::myself().and_then(|process| process.tasks());
+    let threads = threads.into_iter().flatten().flatten();
+    threads
+        .flat_map(|thread| thread.children().unwrap_or_default())
         .collect()
 }
 
 /// The letter of a process's state, and what it is called.
-pub(crate) fn status(pid: u32) -> Option<(String, String)> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
-    let state = rest.split_whitespace().next()?;
-    Some((state.to_owned(), name.to_owned()))
+pub(crate) fn status(pid: u32) -> Option<(char, String)> {
+    let stat = Process::new(pid.cast_signed()).ok()?.stat().ok()?;
+    Some((stat.state, stat.comm))
 }
 
 fn is_zombie(pid: u32) -> bool {
-    status(pid).is_some_and(|(state, _)| state == "Z")
+    status(pid).is_some_and(|(state, _)| state == 'Z')
 }
 
 fn described(pids: &[u32]) -> Vec<String> {

@@ -9,7 +9,6 @@
 //! When the tests end, by whatever signal, the keeper sees the end of its input and kills what it has started.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -239,30 +238,20 @@ impl Process {
 /// All processes of this machine that can be looked at. Those that have ended, and wait for their parents to
 /// notice, are left out.
 fn processes() -> Vec<Process> {
-    let entries = fs::read_dir("/proc").expect("/proc is there");
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(look_at)
-        .collect()
+    let all = procfs::process::all_processes().expect("/proc is there");
+    all.filter_map(|process| look_at(&process.ok()?)).collect()
 }
 
-fn look_at(pid: i32) -> Option<Process> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name stands in parentheses, and may have some itself.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let state = fields.next()?;
-    let parent = fields.next()?.parse().ok()?;
-    if state == "Z" {
+fn look_at(process: &procfs::process::Process) -> Option<Process> {
+    let stat = process.stat().ok()?;
+    if stat.state == 'Z' {
         return None;
     }
-    let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let command = String::from_utf8_lossy(&command).replace('\0', " ");
-    let executable = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
     Some(Process {
-        pid,
-        parent,
-        command: command.trim_end().to_owned(),
-        executable,
+        pid: stat.pid,
+        parent: stat.ppid,
+        command: process.cmdline().ok()?.join(" "),
+        executable: process.exe().unwrap_or_default(),
     })
 }
 

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use parallel::{Dask, Parallel};
+use procfs::process::Process;
 
 const ENGINE: &str = include_str!("engine.py");
 
@@ -75,20 +76,15 @@ fn run(tasks: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Processor time of this process, in seconds: fields of `/proc/self/stat`, in hundredths.
+/// Processor time of this process, in seconds.
 fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let (_, after_name) = stat.rsplit_once(") ").ok_or("no name")?;
-    let times = after_name.split(' ').skip(11).take(2);
-    let ticks: Result<Vec<f64>, _> = times.map(str::parse).collect();
-    Ok(ticks?.iter().sum::<f64>() / 100.0)
+    let stat = Process::myself()?.stat()?;
+    let ticks = stat.utime + stat.stime;
+    Ok(ticks as f64 / procfs::ticks_per_second() as f64)
 }
 
 fn peak_kib() -> Result<u64, Box<dyn Error>> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM"));
-    let words = line.and_then(|line| line.split_whitespace().nth(1));
-    Ok(words.ok_or("no peak")?.parse()?)
+    Ok(Process::myself()?.status()?.vmhwm.ok_or("no peak")?)
 }
 
 fn play_all(options: &Options) -> Result<(), Box<dyn Error>> {

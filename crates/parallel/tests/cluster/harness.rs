@@ -1,10 +1,11 @@
 //! The clusters of these tests come up, and leave nothing.
 
 use cluster_harness::{DaskCluster, RayCluster};
+use procfs::process::Process;
 
 fn is_there(process: &cluster_harness::Process) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid));
-    stat.is_ok_and(|stat| !stat.contains(") Z "))
+    let stat = Process::new(process.pid).and_then(|process| process.stat());
+    stat.is_ok_and(|stat| stat.state != 'Z')
 }
 
 #[test]

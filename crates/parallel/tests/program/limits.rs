@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use procfs::process::Process;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use parallel::{Error, Parallel, Processes, Shared, delayed};
@@ -219,13 +220,9 @@ pub fn few_descriptors_for_arrays() {
 
 pub fn no_threads() {
     // Root may have as many as it likes, so the limit is the address space: no room for a stack.
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let size = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmSize:"))
-        .unwrap();
-    let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
-    let results = with_limit(Resource::As, (size + 1024) << 10, || {
+    let status = Process::myself().unwrap().status().unwrap();
+    let kib = status.vmsize.unwrap() + 1024;
+    let results = with_limit(Resource::As, kib << 10, || {
         Parallel::new(8).map(|i| i, 0..1000)
     });
     assert!(results.unwrap().into_iter().eq(0..1000));

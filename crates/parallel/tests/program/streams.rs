@@ -1,10 +1,10 @@
 //! What streams cost a program that has nothing else to do.
 
-use std::fs;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use parallel::{Parallel, Processes, delayed};
+use procfs::process::Process;
 
 fn square(i: u64) -> u64 {
     i.wrapping_mul(i)
@@ -12,20 +12,10 @@ fn square(i: u64) -> u64 {
 
 /// The time on a processor of this process and of its children that have ended.
 fn cpu_time() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    // The name, in parentheses, may contain anything.
-    let fields: Vec<&str> = stat
-        .rsplit_once(')')
-        .unwrap()
-        .1
-        .split_whitespace()
-        .collect();
-    // utime, stime, cutime, cstime; see proc_pid_stat(5). A tick is a hundredth of a second.
-    let ticks: u64 = fields[11..15]
-        .iter()
-        .map(|ticks| ticks.parse::<u64>().unwrap())
-        .sum();
-    Duration::from_millis(ticks * 10)
+    let stat = Process::myself().unwrap().stat().unwrap();
+    let of_children = (stat.cutime + stat.cstime).cast_unsigned();
+    let ticks = stat.utime + stat.stime + of_children;
+    Duration::from_secs(ticks) / u32::try_from(procfs::ticks_per_second()).unwrap()
 }
 
 /// A consumer who takes nothing, and an input that gives nothing, on both backends.
@@ -59,13 +49,8 @@ pub fn wait_in_streams() {
 }
 
 fn resident_kib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap()
+    let status = Process::myself().unwrap().status().unwrap();
+    status.vmrss.unwrap()
 }
 
 /// Half a million results of a kilobyte would be half a gigabyte.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process;
 
+use procfs::process::MemoryMap;
 use rustix::process::{Pid, Signal, kill_process};
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -23,26 +24,17 @@ fn numbers() -> Shared<[u64]> {
 
 /// What a process has mapped of arrays, in KiB: all of it, and its share of what several have.
 fn mapped(pid: u32) -> (u64, u64) {
-    let Ok(maps) = fs::read_to_string(format!("/proc/{pid}/smaps")) else {
+    let process = procfs::process::Process::new(pid.cast_signed());
+    let Ok(maps) = process.and_then(|process| process.smaps()) else {
         return (0, 0);
     };
-    let (mut of_array, mut all, mut share) = (false, 0, 0);
-    for line in maps.lines() {
-        let mut words = line.split_whitespace();
-        let (name, number) = (
-            words.next(),
-            words.next().and_then(|n| n.parse::<u64>().ok()),
-        );
-        match (name, number) {
-            (Some("Rss:"), Some(kib)) if of_array => all += kib,
-            (Some("Pss:"), Some(kib)) if of_array => share += kib,
-            (Some(range), None) if range.contains('-') => {
-                of_array = line.contains("memfd:parallel-shared");
-            }
-            _ => {}
-        }
-    }
-    (all, share)
+    let name = |map: &MemoryMap| format!("{:?}", map.pathname);
+    let of_arrays = maps
+        .into_iter()
+        .filter(|map| name(map).contains("memfd:parallel-shared"));
+    let sizes = of_arrays.map(|map| (map.extension.map["Rss"], map.extension.map["Pss"]));
+    let (all, share) = sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
+    (all >> 10, share >> 10)
 }
 
 #[test]
