@@ -169,7 +169,7 @@ impl TaskError {
         self.0.index
     }
 
-    /// How often the task was started; 0 if it never was.
+    /// How often the task was started; 0 if it never was, or if it was cancelled on a cluster that was too late to tell.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
