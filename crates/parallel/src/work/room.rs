@@ -173,11 +173,11 @@ impl<R> Row<R> {
         rest
     }
 
-    /// Puts what `call` makes of each of the `tasks`, of which the first has this `index`, to the next place, until
-    /// one of them is not followed by another one. Those that are left stay where they were, at a panic too.
+    /// Puts what `call` makes of each of the `tasks`, of which the first has this `index`, to the next place, as
+    /// long as it `goes_on` after that. The tasks that are left stay where they were, at a panic too.
     ///
-    /// One loop over both, with a single count: to leave its end to the tasks, and each place to a writer that
-    /// knows nothing of them, took a no-op task half as long again.
+    /// One loop over tasks and places, with a single count: where places had an end and a count of their own, it took
+    /// half as long again for no-op tasks.
     ///
     /// # Panics
     /// If there are more tasks than places.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process;
 
-use procfs::process::MemoryMap;
+use procfs::process::{MMapPath, MemoryMap, Process};
 use rustix::process::{Pid, Signal, kill_process};
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -24,14 +24,15 @@ fn numbers() -> Shared<[u64]> {
 
 /// What a process has mapped of arrays, in KiB: all of it, and its share of what several have.
 fn mapped(pid: u32) -> (u64, u64) {
-    let process = procfs::process::Process::new(pid.cast_signed());
+    let process = Process::new(pid.cast_signed());
     let Ok(maps) = process.and_then(|process| process.smaps()) else {
         return (0, 0);
     };
-    let name = |map: &MemoryMap| format!("{:?}", map.pathname);
-    let of_arrays = maps
-        .into_iter()
-        .filter(|map| name(map).contains("memfd:parallel-shared"));
+    let is_array = |map: &MemoryMap| match &map.pathname {
+        MMapPath::Path(path) => path.to_string_lossy().contains("memfd:parallel-shared"),
+        _ => false,
+    };
+    let of_arrays = maps.into_iter().filter(is_array);
     let sizes = of_arrays.map(|map| (map.extension.map["Rss"], map.extension.map["Pss"]));
     let (all, share) = sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
     (all >> 10, share >> 10)
