@@ -22,7 +22,7 @@ TEXT, HELLO, SHIP, SUBMIT, CANCEL, SHUTDOWN, GIVE, FORGET = range(1, 9)
 READY, FATAL, ANSWER, SLOTS, TOLD = range(17, 22)
 DONE, CANCELLED, LOST, FAILED = (bytes([status]) for status in range(4))
 
-# How long a slot may take to end a batch that nobody wants any more, before it is killed.
+# How long a slot may take to end a batch that nobody wants any more, before it is killed, and an answer to come.
 GRACE = 3.0
 # Nodes end what they run for a program that has not been heard of for four times as long.
 RENEW = 10.0
@@ -247,11 +247,12 @@ class Bridge:
         if not tasks:
             return
         try:
-            running = await self.engine.cancel(list(tasks))
+            # What has run is not taken away, though it may not be here yet.
+            begun = await self.engine.cancel(list(tasks))
             for batch, task in tasks.items():
-                if batch not in running:
+                if batch not in begun:
                     task.cancel()
-            ending = [task for batch, task in tasks.items() if batch in running]
+            ending = [task for batch, task in tasks.items() if batch in begun]
             if ending:
                 _, late = await asyncio.wait(ending, timeout=GRACE)
                 if late:

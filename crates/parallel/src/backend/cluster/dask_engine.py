@@ -199,14 +199,19 @@ class Engine:
 
     async def cancel(self, batches):
         answers = await self.order("cancel", batches)
-        running = {batch for answer in answers.values() for batch in answer or ()}
-        futures = [self.futures[batch] for batch in batches if batch in self.futures and batch not in running]
-        if futures:
-            await self.client.cancel(futures, force=True)
-        return running
+        begun = {batch for answer in answers.values() for batch in answer or ()}
+        await self.take_back([batch for batch in batches if batch not in begun])
+        return begun
 
     async def kill(self, batches):
         await self.order("kill", batches)
+        # One that has run may be about to run again: Dask may have lost what came of it.
+        await self.take_back(batches)
+
+    async def take_back(self, batches):
+        futures = [self.futures[batch] for batch in batches if batch in self.futures]
+        if futures:
+            await self.client.cancel(futures, force=True)
 
     async def renew(self):
         await self.order("touch")

@@ -26,8 +26,9 @@ SUBMIT, CANCEL, GIVE, FORGET, ANSWER, TOLD = 4, 5, 7, 8, 19, 21
 VERSION = 2
 # A program that has not been heard of for so many seconds is gone.
 LEASE = 40.0
-# So many cancelled batches are remembered that may come yet. One more would run in vain.
-CANCELLED = 10_000
+# So many batches are remembered that were cancelled and may come yet, of which one more would run in vain; and so many
+# that have run, whose answers may be on their way.
+REMEMBERED = 10_000
 # To start a process takes some milliseconds, also where many are started.
 PROBE = 60.0
 
@@ -42,8 +43,9 @@ class Session:
         self.idle = []
         # By batch.
         self.running = {}
-        # In the order in which they came.
+        # Those that may come yet, and those that have run, each in the order in which they came.
         self.cancelled = {}
+        self.ran = {}
         self.numbers = 0
         self.arrays = None
         self.copy = None
@@ -116,6 +118,8 @@ class Session:
             self.running.pop(batch, None)
             # From now on it is nobody's news that it was cancelled.
             self.cancelled.pop(batch, None)
+            if well:
+                remember(self.ran, batch)
             if well and not self.ended.is_set():
                 self.idle.append(slot)
                 return
@@ -141,13 +145,10 @@ class Slot:
         )
         self.writing = threading.Lock()
         self.arrays = {}
+        # The batch that was sent last, and the one that was cancelled last.
+        self.sent = self.cancelled = None
 
-    def send(self, kind, batch, payload=b""):
-        with self.writing:
-            self.write(kind, batch, payload)
-            self.process.stdin.flush()
-
-    def write(self, kind, word, payload):
+    def write(self, kind, word, payload=b""):
         self.process.stdin.write(struct.pack("<QQ", kind | len(payload) << 8, word) + payload)
 
     def give(self, arrays):
@@ -167,9 +168,25 @@ class Slot:
                 except (OSError, ValueError):
                     pass
 
+    def submit(self, batch, payload):
+        with self.writing:
+            self.write(SUBMIT, batch, payload)
+            if self.cancelled == batch:
+                self.write(CANCEL, batch)
+            self.sent = batch
+            self.process.stdin.flush()
+
+    def cancel(self, batch):
+        """Has a batch end soon, which may be about to be sent: before that nobody there knows it."""
+        with self.writing:
+            self.cancelled = batch
+            if self.sent == batch:
+                self.write(CANCEL, batch)
+                self.process.stdin.flush()
+
     def run(self, batch, payload, arrays, tell):
         self.give(arrays)
-        self.send(SUBMIT, batch, payload)
+        self.submit(batch, payload)
         while True:
             header = self.process.stdout.read(16)
             first, word = struct.unpack("<QQ", header) if len(header) == 16 else (0, 0)
@@ -201,6 +218,12 @@ class Slot:
             except OSError:
                 pass
         return how(self.process.wait())
+
+
+def remember(batches, batch):
+    batches[batch] = None
+    while len(batches) > REMEMBERED:
+        del batches[next(iter(batches))]
 
 
 def environment(mark):
@@ -255,26 +278,25 @@ def run(session, digest, executable, folder, slots, batch, payload, tell, arrays
 
 
 def cancel(session, batches):
-    """Has the batches end soon that run here, and the others not start; which run."""
+    """Has the batches end soon that run here, and those that have not begun here not start; which have begun."""
     session = session_of(session)
-    running = []
+    running, begun = {}, []
     with session.lock:
         for batch in batches:
-            slot = session.running.get(batch)
-            if slot:
-                running.append(batch)
+            if batch in session.running:
+                running[batch] = session.running[batch]
+                begun.append(batch)
+            elif batch in session.ran:
+                begun.append(batch)
             else:
-                session.cancelled[batch] = None
-        # Most of them never come here.
-        while len(session.cancelled) > CANCELLED:
-            del session.cancelled[next(iter(session.cancelled))]
-        slots = [(batch, session.running[batch]) for batch in running]
-    for batch, slot in slots:
+                # Most of them never come here.
+                remember(session.cancelled, batch)
+    for batch, slot in running.items():
         try:
-            slot.send(CANCEL, batch)
+            slot.cancel(batch)
         except (OSError, ValueError):
             pass
-    return running
+    return begun
 
 
 def kill(session, batches):

@@ -112,6 +112,18 @@ fn the_last_task_may_stop_its_call_and_all_is_there() {
 }
 
 #[test]
+fn what_has_run_is_there_when_a_call_is_stopped_though_it_takes_longer_to_come() {
+    fn last(i: usize) -> Vec<u8> {
+        if i == 9 {
+            current().unwrap().cancel();
+        }
+        vec![1; if i == 8 { 64 << 20 } else { 1 }]
+    }
+    let results = parallel(1).batch_size(1).map(last, 0..10).unwrap();
+    assert_eq!((results.len(), results[8].len()), (10, 64 << 20));
+}
+
+#[test]
 fn submitted_tasks_that_run_together_have_different_workers() {
     with_deadline(|| {
         let parallel = parallel(3);
