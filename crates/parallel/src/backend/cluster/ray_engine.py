@@ -28,6 +28,8 @@ PATIENCE = 20.0
 # A head starts a process for each client, which now and then fails, and says one of these.
 TRIES = 4
 RACES = ("Starting Ray client server failed", "in start_specific_server", "Initialization failure from server")
+# So long an order may be on its way to the board, behind the values that share its connection.
+ON_ITS_WAY = 3.0
 # So many workers may read the board at the same time.
 READERS = 100_000
 # So many orders it keeps, for workers that come late: who misses one runs a batch in vain. And so much of what happens.
@@ -264,7 +266,9 @@ class Engine:
         await self.order("drop", names)
 
     async def order(self, order, what):
-        await self.aside(self.board.write.remote, "orders", order, what)
+        """Ends when the board has it, from when on it counts how long a worker takes to do so."""
+        written = await self.aside(self.board.write.remote, "orders", order, what)
+        await asyncio.wait([asyncio.ensure_future(self.outcome(written))], timeout=ON_ITS_WAY)
 
     async def outcome(self, ref):
         """What becomes of a reference, or what goes wrong."""
