@@ -19,6 +19,8 @@ mod cancel;
 mod config;
 mod context;
 mod current;
+#[cfg(test)]
+mod deadline;
 mod delayed;
 mod error;
 mod failure;

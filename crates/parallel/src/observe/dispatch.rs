@@ -156,6 +156,7 @@ fn pass_on(messages: &Receiver<Message>, observers: &[Arc<dyn Observer>]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deadline::with_deadline;
     use std::sync::mpsc::channel;
 
     fn batch_size(tasks: usize) -> Event {
@@ -164,28 +165,30 @@ mod tests {
 
     #[test]
     fn an_observer_that_blocks_loses_events_and_holds_up_nobody() {
-        let (told, seen) = channel();
-        let (open, gate) = channel::<()>();
-        let gate = parking_lot::Mutex::new(gate);
-        let told = parking_lot::Mutex::new(told);
-        let mut observers = Observers::default();
-        observers.add(move |event: &Event| {
-            let _ = gate.lock().recv();
-            let _ = told.lock().send(event.clone());
+        with_deadline(|| {
+            let (told, seen) = channel();
+            let (open, gate) = channel::<()>();
+            let gate = parking_lot::Mutex::new(gate);
+            let told = parking_lot::Mutex::new(told);
+            let mut observers = Observers::default();
+            observers.add(move |event: &Event| {
+                let _ = gate.lock().recv();
+                let _ = told.lock().send(event.clone());
+            });
+            let telling = observers.telling().unwrap();
+            for tasks in 0..QUEUE + 1000 {
+                telling.tell(batch_size(tasks));
+            }
+            assert!(telling.lost.load(Ordering::Relaxed) >= 900);
+            drop(open);
+            for _ in 0..QUEUE {
+                seen.recv().unwrap();
+            }
+            telling.tell(batch_size(7));
+            let lost = seen
+                .iter()
+                .find(|event| matches!(event, Event::Lost { .. }));
+            assert!(matches!(lost, Some(Event::Lost { events }) if events >= 900));
         });
-        let telling = observers.telling().unwrap();
-        for tasks in 0..QUEUE + 1000 {
-            telling.tell(batch_size(tasks));
-        }
-        assert!(telling.lost.load(Ordering::Relaxed) >= 900);
-        drop(open);
-        for _ in 0..QUEUE {
-            seen.recv().unwrap();
-        }
-        telling.tell(batch_size(7));
-        let lost = seen
-            .iter()
-            .find(|event| matches!(event, Event::Lost { .. }));
-        assert!(matches!(lost, Some(Event::Lost { events }) if events >= 900));
     }
 }

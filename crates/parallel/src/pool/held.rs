@@ -219,6 +219,7 @@ pub(super) fn look(_: &Gauge) -> Option<Pulse> {
 mod tests {
     use super::super::{Call, Lane, Lanes, Pool};
     use super::*;
+    use crate::deadline::with_deadline;
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -270,49 +271,55 @@ mod tests {
     /// They use the CPUs, and would go on to do so.
     #[test]
     fn lanes_that_look_for_each_other_without_sleeping_all_begin() {
-        let pool = Pool::new();
-        let lanes = pool.at_once(usize::MAX) + 2;
-        let begun = AtomicUsize::new(0);
-        let batches = AtomicUsize::new(0);
-        let gauge = move || pulse(0, batches.fetch_add(1, Ordering::Relaxed));
-        pool.run(lanes, Lanes::UntilDone(Some(Arc::new(gauge))), |_| {
-            begun.fetch_add(1, Ordering::Relaxed);
-            while begun.load(Ordering::Relaxed) < lanes {
-                std::hint::spin_loop();
-            }
+        with_deadline(|| {
+            let pool = Pool::new();
+            let lanes = pool.at_once(usize::MAX) + 2;
+            let begun = AtomicUsize::new(0);
+            let batches = AtomicUsize::new(0);
+            let gauge = move || pulse(0, batches.fetch_add(1, Ordering::Relaxed));
+            pool.run(lanes, Lanes::UntilDone(Some(Arc::new(gauge))), |_| {
+                begun.fetch_add(1, Ordering::Relaxed);
+                while begun.load(Ordering::Relaxed) < lanes {
+                    std::hint::spin_loop();
+                }
+            });
         });
     }
 
     #[test]
     fn lanes_that_wait_for_each_other_all_begin() {
-        let pool = Pool::new();
-        let lanes = pool.at_once(usize::MAX) + 2;
-        for _ in 0..20 {
-            let everybody = Barrier::new(lanes);
-            let gauge = Arc::new(|| pulse(0, 0));
-            pool.run(lanes, Lanes::UntilDone(Some(gauge)), |_| {
-                everybody.wait();
-            });
-        }
+        with_deadline(|| {
+            let pool = Pool::new();
+            let lanes = pool.at_once(usize::MAX) + 2;
+            for _ in 0..20 {
+                let everybody = Barrier::new(lanes);
+                let gauge = Arc::new(|| pulse(0, 0));
+                pool.run(lanes, Lanes::UntilDone(Some(gauge)), |_| {
+                    everybody.wait();
+                });
+            }
+        });
     }
 
     /// Two helpers for two calls that need two each.
     #[test]
     fn lanes_of_callers_that_share_helpers_all_begin() {
-        let pool = Pool::new();
-        let lanes = pool.at_once(usize::MAX) + 1;
-        std::thread::scope(|scope| {
-            for _ in 0..3 {
-                scope.spawn(|| {
-                    for _ in 0..100 {
-                        let everybody = Barrier::new(lanes);
-                        let gauge = Arc::new(|| pulse(0, 0));
-                        pool.run(lanes, Lanes::UntilDone(Some(gauge)), |_| {
-                            everybody.wait();
-                        });
-                    }
-                });
-            }
+        with_deadline(|| {
+            let pool = Pool::new();
+            let lanes = pool.at_once(usize::MAX) + 1;
+            std::thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| {
+                        for _ in 0..100 {
+                            let everybody = Barrier::new(lanes);
+                            let gauge = Arc::new(|| pulse(0, 0));
+                            pool.run(lanes, Lanes::UntilDone(Some(gauge)), |_| {
+                                everybody.wait();
+                            });
+                        }
+                    });
+                }
+            });
         });
     }
 

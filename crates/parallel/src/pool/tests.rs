@@ -104,83 +104,94 @@ mod loom {
 #[cfg(not(loom))]
 mod plain {
     use super::*;
+    use crate::deadline::with_deadline;
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn all_lanes_run_at_once_when_they_wait_for_each_other() {
-        let pool = Pool::new();
-        for _ in 0..100 {
-            let everybody = Barrier::new(4);
-            pool.run(4, Lanes::UntilDone(None), |_| {
-                everybody.wait();
-            });
-        }
-        assert_eq!(lock(&pool.shared.state).helpers, 3);
+        with_deadline(|| {
+            let pool = Pool::new();
+            for _ in 0..100 {
+                let everybody = Barrier::new(4);
+                pool.run(4, Lanes::UntilDone(None), |_| {
+                    everybody.wait();
+                });
+            }
+            assert_eq!(lock(&pool.shared.state).helpers, 3);
+        });
     }
 
     #[test]
     fn calls_have_helpers_beside_those_that_keep_theirs() {
-        let pool = Pool::new();
-        let [kept, others] = [(); 2].map(|()| Barrier::new(3));
-        for _ in 0..100 {
-            pool.run(3, Lanes::Steady, |lane| {
-                kept.wait();
-                if lane == 0 {
-                    pool.run(3, Lanes::UntilDone(None), |_| {
-                        others.wait();
-                    });
-                }
-                kept.wait();
-            });
-        }
-        assert_eq!(lock(&pool.shared.state).helpers, 4);
+        with_deadline(|| {
+            let pool = Pool::new();
+            let [kept, others] = [(); 2].map(|()| Barrier::new(3));
+            for _ in 0..100 {
+                pool.run(3, Lanes::Steady, |lane| {
+                    kept.wait();
+                    if lane == 0 {
+                        pool.run(3, Lanes::UntilDone(None), |_| {
+                            others.wait();
+                        });
+                    }
+                    kept.wait();
+                });
+            }
+            assert_eq!(lock(&pool.shared.state).helpers, 4);
+        });
     }
 
     #[test]
     fn calls_nest_without_a_free_helper() {
-        let pool = Pool::new();
-        let inner = AtomicUsize::new(0);
-        pool.run(2, Lanes::UntilDone(None), |_| {
+        with_deadline(|| {
+            let pool = Pool::new();
+            let inner = AtomicUsize::new(0);
             pool.run(2, Lanes::UntilDone(None), |_| {
-                pool.run(2, Lanes::UntilDone(None), |lane| {
-                    inner.fetch_add(usize::from(lane == 0), Ordering::Relaxed);
+                pool.run(2, Lanes::UntilDone(None), |_| {
+                    pool.run(2, Lanes::UntilDone(None), |lane| {
+                        inner.fetch_add(usize::from(lane == 0), Ordering::Relaxed);
+                    });
                 });
             });
+            assert!(inner.into_inner() >= 1);
         });
-        assert!(inner.into_inner() >= 1);
     }
 
     #[test]
     fn a_panic_of_a_helper_reaches_the_caller_and_the_pool_lives_on() {
-        let pool = Pool::new();
-        let both = Barrier::new(2);
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            pool.run(2, Lanes::UntilDone(None), |lane| {
+        with_deadline(|| {
+            let pool = Pool::new();
+            let both = Barrier::new(2);
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                pool.run(2, Lanes::UntilDone(None), |lane| {
+                    both.wait();
+                    assert_eq!(lane, 0, "a defect");
+                });
+            }));
+            assert!(result.is_err());
+            pool.run(2, Lanes::UntilDone(None), |_| {
                 both.wait();
-                assert_eq!(lane, 0, "a defect");
             });
-        }));
-        assert!(result.is_err());
-        pool.run(2, Lanes::UntilDone(None), |_| {
-            both.wait();
         });
     }
 
     #[test]
     fn a_panic_of_the_caller_waits_for_the_helpers() {
-        let pool = Pool::new();
-        let both = Barrier::new(2);
-        let ended = AtomicUsize::new(0);
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            pool.run(2, Lanes::UntilDone(None), |lane| {
-                both.wait();
-                assert_ne!(lane, 0, "a defect");
-                thread::yield_now();
-                ended.fetch_add(1, Ordering::Relaxed);
-            });
-        }));
-        assert!(result.is_err());
-        assert_eq!(ended.into_inner(), 1);
+        with_deadline(|| {
+            let pool = Pool::new();
+            let both = Barrier::new(2);
+            let ended = AtomicUsize::new(0);
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                pool.run(2, Lanes::UntilDone(None), |lane| {
+                    both.wait();
+                    assert_ne!(lane, 0, "a defect");
+                    thread::yield_now();
+                    ended.fetch_add(1, Ordering::Relaxed);
+                });
+            }));
+            assert!(result.is_err());
+            assert_eq!(ended.into_inner(), 1);
+        });
     }
 }

@@ -102,6 +102,7 @@ mod model {
 #[cfg(not(loom))]
 mod threads {
     use super::*;
+    use crate::deadline::with_deadline;
 
     fn take(feed: &Feed<i32>, n: usize, wait: bool) -> Option<(usize, Vec<i32>)> {
         let batch = feed.take(&sizing(n), wait, &Stopping::default())?;
@@ -147,33 +148,37 @@ mod threads {
 
     #[test]
     fn each_task_wakes_a_lane_that_sleeps() {
-        let feed = Feed::new(true);
-        thread::scope(|scope| {
-            let lanes = [(); 3].map(|()| scope.spawn(|| take(&feed, 1, true)));
-            for task in 0..3 {
-                feed.push(task, false).unwrap();
-            }
-            let mut taken: Vec<_> = lanes.map(|lane| lane.join().unwrap().unwrap().0).into();
-            taken.sort_unstable();
-            assert_eq!(taken, [0, 1, 2]);
+        with_deadline(|| {
+            let feed = Feed::new(true);
+            thread::scope(|scope| {
+                let lanes = [(); 3].map(|()| scope.spawn(|| take(&feed, 1, true)));
+                for task in 0..3 {
+                    feed.push(task, false).unwrap();
+                }
+                let mut taken: Vec<_> = lanes.map(|lane| lane.join().unwrap().unwrap().0).into();
+                taken.sort_unstable();
+                assert_eq!(taken, [0, 1, 2]);
+            });
         });
     }
 
     #[test]
     fn a_lane_that_somebody_else_has_woken_is_not_hungry() {
-        let feed = Feed::new(true);
-        // Another lane is on its way.
-        lock(&feed.state).rota.looks();
-        thread::scope(|scope| {
-            let lane = scope.spawn(|| take(&feed, 1, true));
-            while !lock(&feed.state).rota.does_any_sleep() {
-                thread::yield_now();
-            }
-            feed.push(7, false).unwrap();
-            lane.thread().unpark();
-            assert_eq!(lane.join().unwrap(), Some((0, vec![7])));
+        with_deadline(|| {
+            let feed = Feed::new(true);
+            // Another lane is on its way.
+            lock(&feed.state).rota.looks();
+            thread::scope(|scope| {
+                let lane = scope.spawn(|| take(&feed, 1, true));
+                while !lock(&feed.state).rota.does_any_sleep() {
+                    thread::yield_now();
+                }
+                feed.push(7, false).unwrap();
+                lane.thread().unpark();
+                assert_eq!(lane.join().unwrap(), Some((0, vec![7])));
+            });
+            assert!(!lock(&feed.state).rota.does_any_sleep());
         });
-        assert!(!lock(&feed.state).rota.does_any_sleep());
     }
 
     #[test]
@@ -197,13 +202,16 @@ mod threads {
 
     #[test]
     fn who_stops_it_wakes_all_lanes() {
-        let (feed, stopping) = (Feed::<i32>::new(true), Stopping::default());
-        thread::scope(|scope| {
-            let lanes = [(); 3].map(|()| scope.spawn(|| feed.take(&sizing(1), true, &stopping)));
-            stopping.stop();
-            for lane in lanes {
-                assert!(lane.join().unwrap().is_none());
-            }
+        with_deadline(|| {
+            let (feed, stopping) = (Feed::<i32>::new(true), Stopping::default());
+            thread::scope(|scope| {
+                let lanes =
+                    [(); 3].map(|()| scope.spawn(|| feed.take(&sizing(1), true, &stopping)));
+                stopping.stop();
+                for lane in lanes {
+                    assert!(lane.join().unwrap().is_none());
+                }
+            });
         });
     }
 }

@@ -127,6 +127,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deadline::with_deadline;
 
     #[test]
     fn there_are_never_more_out_than_the_limit() {
@@ -145,15 +146,17 @@ mod tests {
 
     #[test]
     fn who_waits_is_woken_by_a_permit_and_by_the_end() {
-        let window = Window::new(1);
-        assert_eq!(window.acquire(1), 1);
-        std::thread::scope(|scope| {
-            let first = scope.spawn(|| window.acquire(1));
-            window.release(1);
-            assert_eq!(first.join().unwrap(), 1);
-            let second = scope.spawn(|| window.acquire(1));
-            window.close();
-            assert_eq!(second.join().unwrap(), 0);
+        with_deadline(|| {
+            let window = Window::new(1);
+            assert_eq!(window.acquire(1), 1);
+            std::thread::scope(|scope| {
+                let first = scope.spawn(|| window.acquire(1));
+                window.release(1);
+                assert_eq!(first.join().unwrap(), 1);
+                let second = scope.spawn(|| window.acquire(1));
+                window.close();
+                assert_eq!(second.join().unwrap(), 0);
+            });
         });
     }
 }

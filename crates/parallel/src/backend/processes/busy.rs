@@ -42,22 +42,25 @@ fn cpu_time_of(pid: Pid) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deadline::with_deadline;
 
     #[test]
     fn it_grows_while_somebody_works_and_is_not_known_of_nobody() {
-        let busy = Busy::default();
-        assert_eq!(busy.cpu_time(), Some(Duration::ZERO));
-        let mut child = std::process::Command::new("sh")
-            .args(["-c", "while :; do :; done"])
-            .spawn()
-            .unwrap();
-        busy.insert(0, child.id());
-        let before = busy.cpu_time().unwrap();
-        while busy.cpu_time().unwrap() == before {
-            std::thread::yield_now();
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert_eq!(busy.cpu_time(), None);
+        with_deadline(|| {
+            let busy = Busy::default();
+            assert_eq!(busy.cpu_time(), Some(Duration::ZERO));
+            let mut child = std::process::Command::new("sh")
+                .args(["-c", "while :; do :; done"])
+                .spawn()
+                .unwrap();
+            busy.insert(0, child.id());
+            let before = busy.cpu_time().unwrap();
+            while busy.cpu_time().unwrap() == before {
+                std::thread::yield_now();
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!(busy.cpu_time(), None);
+        });
     }
 }
