@@ -32,22 +32,19 @@ use crate::shared::Object;
 use crate::wire::attachments::Id;
 
 /// Which Python to use.
-const PYTHON: &str = "PARALLEL_PYTHON";
+pub(super) const PYTHON: &str = "PARALLEL_PYTHON";
 
 /// Takes over the pipes and reads the texts that the bridge consists of: no file is left behind.
 const LOADER: &str = include_str!("loader.py");
 
-const TEXTS: [(&str, &str); 2] = [
-    (
-        "runtime",
-        concat!(
-            include_str!("runtime.py"),
-            include_str!("copy.py"),
-            include_str!("arrays.py")
-        ),
-    ),
-    ("bridge", include_str!("bridge.py")),
-];
+/// What the nodes run.
+pub(super) const RUNTIME: &str = concat!(
+    include_str!("runtime.py"),
+    include_str!("copy.py"),
+    include_str!("arrays.py")
+);
+
+const TEXTS: [(&str, &str); 2] = [("runtime", RUNTIME), ("bridge", include_str!("bridge.py"))];
 
 /// The engine itself gives up sooner.
 const CONNECT: Duration = Duration::from_secs(120);

@@ -37,6 +37,8 @@ mod lanes;
 mod options;
 mod ray;
 mod routes;
+#[cfg(all(test, not(loom), feature = "cluster-tests"))]
+mod runtime_tests;
 mod same_code;
 mod setup;
 mod slot;
