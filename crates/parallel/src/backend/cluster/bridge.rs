@@ -11,6 +11,7 @@
 //! of its input, cancels what runs, and leaves.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -32,7 +33,7 @@ use crate::shared::Object;
 use crate::wire::attachments::Id;
 
 /// Which Python to use.
-pub(super) const PYTHON: &str = "PARALLEL_PYTHON";
+const PYTHON: &str = "PARALLEL_PYTHON";
 
 /// Takes over the pipes and reads the texts that the bridge consists of: no file is left behind.
 const LOADER: &str = include_str!("loader.py");
@@ -51,6 +52,10 @@ const CONNECT: Duration = Duration::from_secs(120);
 
 /// How long it may take to cancel what runs and to leave.
 const LEAVE: Duration = Duration::from_secs(15);
+
+pub(super) fn python() -> OsString {
+    std::env::var_os(PYTHON).unwrap_or_else(|| "python3".into())
+}
 
 /// How a bridge finds its engine.
 #[derive(Clone, Debug)]
@@ -83,7 +88,7 @@ pub(super) struct Bridge {
 impl Bridge {
     /// Starts a bridge and waits until it has reached its engine.
     pub(super) fn start(target: Target) -> Result<Self, BackendError> {
-        let python = std::env::var_os(PYTHON).unwrap_or_else(|| "python3".into());
+        let python = python();
         let cannot = |error: &io::Error| {
             let python = Path::new(&python).display();
             BackendError::new(format!(

@@ -28,7 +28,7 @@ PATIENCE = 20.0
 # A head starts a process for each client, which now and then fails, and says one of these.
 TRIES = 4
 RACES = ("Starting Ray client server failed", "in start_specific_server", "Initialization failure from server")
-# So long an order may be on its way to the board, behind the values that share its connection.
+# So long the order to cancel may be on its way to the board, behind the values that share its connection.
 ON_ITS_WAY = 3.0
 # So many workers may read the board at the same time.
 READERS = 100_000
@@ -266,9 +266,7 @@ class Engine:
         await self.order("drop", names)
 
     async def order(self, order, what):
-        """Ends when the board has it, from when on it counts how long a worker takes to do so."""
-        written = await self.aside(self.board.write.remote, "orders", order, what)
-        await asyncio.wait([asyncio.ensure_future(self.outcome(written))], timeout=ON_ITS_WAY)
+        return await self.aside(self.board.write.remote, "orders", order, what)
 
     async def outcome(self, ref):
         """What becomes of a reference, or what goes wrong."""
@@ -313,7 +311,9 @@ class Engine:
         return error
 
     async def cancel(self, batches):
-        await self.order("cancel", batches)
+        written = await self.order("cancel", batches)
+        # How long a batch takes to end counts from when the board has the order.
+        await asyncio.wait([asyncio.ensure_future(self.outcome(written))], timeout=ON_ITS_WAY)
         # Whoever begins with one that waits yet is told of it, and returns at once.
         return set(batches)
 

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::batch::{self, Report, Terms};
-use super::bridge::{PYTHON, RUNTIME};
+use super::bridge::{RUNTIME, python};
 use super::setup::Setup;
 use crate::current::current;
 use crate::deadline::with_deadline;
@@ -36,10 +36,9 @@ fn batch_of(task: impl Portable<Output = ()>) -> Vec<u8> {
 fn a_batch_is_cancelled_that_its_slot_does_not_know_yet() {
     let batch = batch_of(delayed(until_cancelled, ()));
     let payload: String = batch.iter().map(|byte| format!("{byte:02x}")).collect();
-    let python = std::env::var_os(PYTHON).unwrap_or_else(|| "python3".into());
     let output = with_deadline(|| {
         let script = include_str!("runtime_tests.py");
-        let mut python = Command::new(python);
+        let mut python = Command::new(python());
         python.args(["-c", script, RUNTIME]);
         python.arg(std::env::current_exe().unwrap()).arg(payload);
         python.output().expect("install python3")
