@@ -12,6 +12,7 @@
 #![allow(unsafe_code)]
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -41,6 +42,14 @@ pub(crate) struct Object {
     kind: Kind,
     /// Who wants to know of its end.
     told: Mutex<Vec<Weak<dyn Forget>>>,
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Object")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
 }
 
 enum Kind {

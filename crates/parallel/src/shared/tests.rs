@@ -144,7 +144,7 @@ fn memory_of_a_stranger_must_be_sealed_and_as_long_as_told() {
     assert_eq!(object.bytes(), b"dough");
     let refusal = |bytes: &[u8], seals, len| {
         let object = Object::from_stranger(memfd(bytes, seals), len);
-        object.err().expect("it is refused")
+        object.expect_err("it is refused")
     };
     for seals in all {
         let error = refusal(b"dough", all - seals, 5);

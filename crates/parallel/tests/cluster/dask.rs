@@ -13,6 +13,8 @@ mod behaviours;
 mod behaviours_places;
 #[path = "../contract/behaviours/together.rs"]
 mod behaviours_together;
+#[path = "../contract/behaviours/workers.rs"]
+mod behaviours_workers;
 mod certificates;
 #[path = "local.rs"]
 mod local;

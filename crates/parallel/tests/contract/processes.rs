@@ -10,6 +10,8 @@ mod behaviours_places;
 mod behaviours_reclaims;
 #[path = "behaviours/together.rs"]
 mod behaviours_together;
+#[path = "behaviours/workers.rs"]
+mod behaviours_workers;
 
 type Here = Processes;
 

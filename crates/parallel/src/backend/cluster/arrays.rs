@@ -134,11 +134,10 @@ impl Arrays {
         }
     }
 
-    /// Those with these ids, one after the other.
-    pub(super) fn all(&self, ids: &[u8]) -> Result<Vec<Arc<Object>>, String> {
-        let (ids, _) = ids.as_chunks();
-        let one = |id: &[u8; Id::BYTES]| {
-            let known = self.0.get(&Id::from_bytes(*id)).cloned();
+    /// Those with these ids.
+    pub(super) fn all(&self, ids: &[Id]) -> Result<Vec<Arc<Object>>, String> {
+        let one = |id: &Id| {
+            let known = self.0.get(id).cloned();
             known.unwrap_or_else(|| Err(not_sent_along()))
         };
         ids.iter().map(one).collect()
@@ -165,13 +164,13 @@ mod tests {
         };
         let mut arrays = Arrays::default();
         arrays.take_in(&place.to_bytes());
-        let all = arrays.all(&id.to_bytes()).unwrap();
+        let all = arrays.all(&[id]).unwrap();
         assert!(Arc::ptr_eq(&all[0], &object));
         place.inode += 1;
         arrays.take_in(&place.to_bytes());
-        assert!(arrays.all(&id.to_bytes()).is_err());
+        assert!(arrays.all(&[id]).is_err());
         arrays.forget(&id.to_bytes());
-        assert!(arrays.all(&id.to_bytes()).is_err());
+        assert!(arrays.all(&[id]).is_err());
     }
 
     proptest! {

@@ -101,7 +101,7 @@ impl Assigned {
             let header = inbox.header();
             if header.kind() == Kind::Given {
                 if let Some(task) = tasks.last_mut() {
-                    task.arrays = arrays.all(inbox.payload());
+                    task.arrays = arrays.all(&batch::read_ids(inbox.payload()));
                 }
                 continue;
             }

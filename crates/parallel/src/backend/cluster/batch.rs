@@ -19,6 +19,7 @@ use super::setup::Setup;
 use crate::error::Failure;
 use crate::shared::Object;
 use crate::wire;
+use crate::wire::attachments::Id;
 use crate::wire::frame::{HEADER, Header, Kind};
 use crate::wire::inbox::Inbox;
 
@@ -176,6 +177,12 @@ pub(super) fn ids(bytes: &mut Vec<u8>, arrays: &[Arc<Object>]) {
         Ok::<_, Failure>(0)
     };
     let _ = frame(bytes, Kind::Given, all);
+}
+
+/// What [`ids`] said.
+pub(super) fn read_ids(payload: &[u8]) -> Vec<Id> {
+    let (ids, _) = payload.as_chunks();
+    ids.iter().copied().map(Id::from_bytes).collect()
 }
 
 /// Takes apart what [`begin`] began; the frames are left in the inbox.

@@ -182,7 +182,7 @@ where
             all_or_nothing: self.work.stops_at_failure(),
             watched: self.work.watching().is_some(),
         });
-        let mut arrays = Vec::new();
+        let mut arrays = self.cluster.arrays.clone();
         let (tasks, rest) = self.encode(taken, &mut bytes, &mut arrays);
         if let Some(rest) = rest {
             self.work.give_back(rest);

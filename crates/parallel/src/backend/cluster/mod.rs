@@ -54,10 +54,10 @@ pub use self::dask::Dask;
 pub use self::ray::Ray;
 use self::setup::Setup;
 pub(in crate::backend) use self::slot::{MARK, main};
-use super::processes::check_start;
+use super::processes::{Initializer, check_start};
 use crate::delayed::Portable;
 use crate::error::BackendError;
-use crate::wire::EntryPoint;
+use crate::shared::Object;
 use crate::work::Work;
 
 /// A cluster that can be used, whatever its engine. Clones share the connection.
@@ -65,6 +65,8 @@ use crate::work::Work;
 struct Cluster {
     bridge: Arc<Bridge>,
     setup: Setup,
+    /// To which that refers.
+    arrays: Vec<Arc<Object>>,
     /// How long a batch shall last at least, as the engine takes milliseconds for each.
     batch_time: Duration,
     /// What slots run, if it is not this executable as it is here.
@@ -84,6 +86,7 @@ impl Cluster {
             batch_time: target.batch_time,
             bridge: Arc::new(Bridge::start(target)?),
             setup: Setup::default(),
+            arrays: Vec::new(),
             executable: None,
             refused: None,
         })
@@ -116,12 +119,13 @@ impl Cluster {
 }
 
 impl Cluster {
-    fn begin_with(&mut self, entry: EntryPoint) {
-        self.setup.initializer = Setup::name(entry);
-        if self.setup.initializer.is_none() {
-            let refused = "the initializer is not part of the executable but of a shared library, where a worker \
-                           cannot find it: compile it into the program";
-            self.refused = Some(refused.to_owned());
+    fn begin_with(&mut self, initializer: Result<Initializer, String>) {
+        match initializer {
+            Ok(initializer) => {
+                self.setup.initializer = Some((&initializer).into());
+                self.arrays = initializer.arrays;
+            }
+            Err(why) => drop(self.refused.get_or_insert(why)),
         }
     }
 

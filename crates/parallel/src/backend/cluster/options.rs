@@ -82,7 +82,16 @@ macro_rules! worker_options {
                 F: FnOnce() + crate::wire::Captureless,
             {
                 self.cluster
-                    .begin_with(crate::wire::entry_point_of_action::<F>());
+                    .begin_with(crate::backend::processes::Initializer::of_action::<F>());
+                self
+            }
+
+            /// [`initializer`](Self::initializer) with arguments, which go to each node once; see
+            /// [`Processes::initializer_with`](crate::Processes::initializer_with).
+            #[must_use]
+            pub fn initializer_with<T: crate::Portable<Output = ()>>(mut self, task: T) -> Self {
+                self.cluster
+                    .begin_with(crate::backend::processes::Initializer::of_task(task));
                 self
             }
 

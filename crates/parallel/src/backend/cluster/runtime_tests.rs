@@ -5,6 +5,7 @@ use std::process::Command;
 use super::batch::{self, Report, Terms};
 use super::bridge::{RUNTIME, python};
 use super::setup::Setup;
+use crate::backend::processes::Image;
 use crate::current::current;
 use crate::deadline::with_deadline;
 use crate::delayed::{Portable, delayed};
@@ -26,7 +27,9 @@ fn batch_of(task: impl Portable<Output = ()>) -> Vec<u8> {
         all_or_nothing: false,
         watched: false,
     });
-    let entry = Setup::name(task.entry_point()).unwrap();
+    let entry = Image::of_this_process()
+        .name_of(task.entry_point())
+        .unwrap();
     let encode = |out: &mut Vec<u8>| task.encode(out).map(|()| entry);
     batch::frame::<Failure>(&mut bytes, Kind::Task, encode).unwrap();
     bytes

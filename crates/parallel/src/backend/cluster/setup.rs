@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::processes::{Image, Output, Processes};
-use crate::error::BackendError;
-use crate::wire::EntryPoint;
+use super::arrays::Arrays;
+use crate::backend::processes::{Image, Initializer, Output, Processes};
+use crate::wire::attachments::Id;
 
 /// What a user set, as it travels.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,8 +20,42 @@ pub(super) struct Setup {
     pub(super) threads_per_worker: Option<u64>,
     pub(super) env: Vec<(String, String)>,
     pub(super) output: Printed,
-    /// By its name in the executable.
-    pub(super) initializer: Option<u64>,
+    pub(super) initializer: Option<Named>,
+}
+
+/// An [`Initializer`], as it travels: the arrays to which it refers go to each node once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Named {
+    name: u64,
+    argument: Vec<u8>,
+    arrays: Vec<Id>,
+}
+
+impl From<&Initializer> for Named {
+    fn from(initializer: &Initializer) -> Self {
+        Self {
+            name: initializer.name,
+            argument: initializer.argument.clone(),
+            arrays: initializer.arrays.iter().map(|array| array.id()).collect(),
+        }
+    }
+}
+
+impl Named {
+    /// The same at a slot, which has these arrays.
+    fn initializer(&self, arrays: &Arrays) -> Result<Initializer, String> {
+        let name = self.name;
+        if Image::of_this_process().entry_named(name).is_none() {
+            return Err(format!(
+                "this executable has no function at {name:#x} to begin with: it is not the one that the program runs"
+            ));
+        }
+        Ok(Initializer {
+            name,
+            argument: self.argument.clone(),
+            arrays: arrays.all(&self.arrays)?,
+        })
+    }
 }
 
 /// [`Output`], as it travels.
@@ -44,8 +78,8 @@ impl From<Output> for Printed {
 }
 
 impl Setup {
-    /// The worker processes of a slot.
-    pub(super) fn processes(&self) -> Result<Processes, BackendError> {
+    /// The worker processes of a slot, which has these arrays.
+    pub(super) fn processes(&self, arrays: &Arrays) -> Result<Processes, String> {
         let mut processes = Processes::new()
             .retries(self.retries.unwrap_or_default())
             .retry_panics(self.retry_panics)
@@ -70,21 +104,9 @@ impl Setup {
         for (name, value) in &self.env {
             processes = processes.env(name, value);
         }
-        if let Some(name) = self.initializer {
-            let entry = Image::of_this_process().entry_named(name);
-            let unknown = || {
-                BackendError::new(format!(
-                    "this executable has no function at {name:#x} to begin with: it is not the one that the \
-                     program runs"
-                ))
-            };
-            processes.begin_with(entry.ok_or_else(unknown)?);
+        if let Some(named) = &self.initializer {
+            processes.begin_with(Ok(named.initializer(arrays)?));
         }
         Ok(processes)
-    }
-
-    /// The initializer, by its name; `None` in the result if it lies in a shared library.
-    pub(super) fn name(entry: EntryPoint) -> Option<u64> {
-        Image::of_this_process().name_of(entry)
     }
 }

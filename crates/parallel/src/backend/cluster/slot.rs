@@ -232,7 +232,7 @@ impl Slot {
         let warm = match self.warm.take() {
             Some(warm) if warm.0 == setup => warm,
             _ => {
-                let processes = setup.processes().map_err(|error| error.to_string())?;
+                let processes = setup.processes(&self.arrays)?;
                 (setup, processes)
             }
         };

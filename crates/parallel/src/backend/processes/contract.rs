@@ -2,17 +2,20 @@
 
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
+use std::sync::Arc;
 
 use rustix::rand::GetRandomFlags;
 use tracing::Level;
 
 use super::Processes;
+use super::initializer::Initializer;
 use super::lines::Nonce;
 use super::output::Output;
 use crate::context::Inherited;
+use crate::delayed::Portable;
 use crate::error::BackendError;
 use crate::jobs;
-use crate::wire::{Captureless, EntryPoint, entry_point_of_action};
+use crate::wire::Captureless;
 
 /// Libraries that bring threads of their own ask these how many.
 const THREAD_COUNTS: [&str; 8] = [
@@ -31,7 +34,8 @@ const THREAD_COUNTS: [&str; 8] = [
 pub(super) struct Setup {
     env: Vec<(OsString, OsString)>,
     threads: Option<usize>,
-    pub(super) initializer: Option<EntryPoint>,
+    /// Or why there can be none such.
+    pub(super) initializer: Option<Result<Arc<Initializer>, String>>,
     pub(super) output: Output,
     /// Up to which level its tasks tell what they tell `tracing`.
     pub(super) tracing: Option<Level>,
@@ -96,8 +100,9 @@ impl Processes {
     ///
     /// The environment variable `PARALLEL_INDEX` tells it the worker's number.
     ///
-    /// It must capture nothing, as the functions of tasks. If it panics or ends the worker, the call
-    /// whose worker it was fails with [`Error::Backend`](crate::Error::Backend).
+    /// It must capture nothing, as the functions of tasks; [`initializer_with`](Self::initializer_with) is for one that
+    /// takes arguments. If it panics or ends the worker, the call whose worker it was fails with
+    /// [`Error::Backend`](crate::Error::Backend).
     ///
     /// ```
     /// use std::sync::OnceLock;
@@ -119,7 +124,38 @@ impl Processes {
     where
         F: FnOnce() + Captureless,
     {
-        self.setup.initializer = Some(entry_point_of_action::<F>());
+        self.begin_with(Initializer::of_action::<F>());
+        self
+    }
+
+    /// [`initializer`](Self::initializer) with arguments: `multiprocessing.Pool`'s `initargs`.
+    ///
+    /// They are encoded here and now, once for all workers; a large argument is in memory once until each of them has
+    /// read it, and a [`Shared`](crate::Shared) array stays so. If they cannot be encoded, the calls fail with
+    /// [`Error::Backend`](crate::Error::Backend).
+    ///
+    /// ```
+    /// use std::sync::OnceLock;
+    /// use parallel::{Parallel, Processes, delayed};
+    ///
+    /// static MENU: OnceLock<(Vec<String>, u32)> = OnceLock::new();
+    ///
+    /// fn open(dishes: Vec<String>, price: u32) {
+    ///     MENU.set((dishes, price)).unwrap();
+    /// }
+    ///
+    /// let dishes = vec!["Pizza".to_owned(), "Salad".to_owned()];
+    /// let processes = Processes::new().initializer_with(delayed!(open(dishes, 12)));
+    /// let prices = Parallel::new(2).backend(processes).map(|i: usize| {
+    ///     let (dishes, price) = MENU.get().unwrap();
+    ///     format!("{}: {price}", dishes[i])
+    /// }, 0..2)?;
+    /// assert_eq!(prices, ["Pizza: 12", "Salad: 12"]);
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn initializer_with<T: Portable<Output = ()>>(mut self, task: T) -> Self {
+        self.begin_with(Initializer::of_task(task));
         self
     }
 }
@@ -143,6 +179,9 @@ impl Contract {
 
     /// What of it no worker can be started with.
     pub(super) fn check(&self) -> Result<(), BackendError> {
+        if let Some(Err(why)) = &self.setup.initializer {
+            return Err(BackendError::new(why.as_str()));
+        }
         for (name, value) in &self.setup.env {
             let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
             if name.is_empty() || name.contains(['=', '\0']) {

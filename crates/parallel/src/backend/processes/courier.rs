@@ -58,7 +58,7 @@ impl Courier {
 
     /// Has the worker be given what it does not have of these; how many packets it must then have got. `None`
     /// if it has all of them, or knows that it must wait for them.
-    fn post(self: &Arc<Self>, objects: &[Arc<Object>]) -> Option<u64> {
+    pub(super) fn post(self: &Arc<Self>, objects: &[Arc<Object>]) -> Option<u64> {
         let mut state = self.state.lock();
         let all_known = objects
             .iter()

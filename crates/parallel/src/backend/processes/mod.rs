@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`start`] | how this executable becomes a worker |
 //! | [`contract`] | what a worker is started with |
+//! | [`initializer`] | what it does before its first task |
 //! | [`hello`] | what a new worker is given |
 //! | [`process`] | a worker as its parent sees it |
 //! | [`lane`] | the parent's side: takes tasks from the work, and what becomes of them |
@@ -44,6 +45,7 @@ mod hello;
 mod huge_pages;
 mod idle;
 mod image;
+mod initializer;
 mod lane;
 mod limits;
 mod lines;
@@ -81,6 +83,7 @@ use self::busy::Busy;
 use self::contract::{Contract, Setup};
 use self::idle::Idle;
 pub(in crate::backend) use self::image::Image;
+pub(in crate::backend) use self::initializer::Initializer;
 use self::lane::Lane;
 use self::limits::Limits;
 pub use self::output::Output;
@@ -89,7 +92,6 @@ use super::{Backend, CpuTime, run_lanes};
 use crate::delayed::Portable;
 use crate::error::BackendError;
 use crate::pool::Pool;
-use crate::wire::EntryPoint;
 use crate::work::Work;
 
 #[cfg(all(any(test, fuzzing), not(loom)))]
@@ -140,9 +142,9 @@ impl Processes {
         Self::default()
     }
 
-    /// Has this be what each worker does first: an initializer that another process named.
-    pub(in crate::backend) fn begin_with(&mut self, entry: EntryPoint) {
-        self.setup.initializer = Some(entry);
+    /// Has this be what each worker does first, or tell in each call why it cannot.
+    pub(in crate::backend) fn begin_with(&mut self, initializer: Result<Initializer, String>) {
+        self.setup.initializer = Some(initializer.map(Arc::new));
     }
 }
 
@@ -263,21 +265,10 @@ impl<'p> Crew<'p> {
     fn start(&self, number: usize) -> Result<Process, BackendError> {
         self.contract.check()?;
         oom::look();
-        let initializer = self.contract.setup.initializer;
-        let initializer = initializer.map(|entry| {
-            let name = Image::of_this_process().name_of(entry);
-            name.ok_or_else(|| {
-                BackendError::new(
-                    "the initializer is not part of the executable but of a shared library, where a \
-                     worker cannot find it: compile it into the program",
-                )
-            })
-        });
-        let initializer = initializer.transpose()?;
         let mut process =
             Process::spawn(&self.contract, number).map_err(|error| cannot_start(&error))?;
-        if let Some(name) = initializer {
-            process.begin(name);
+        if let Some(Ok(initializer)) = &self.contract.setup.initializer {
+            process.begin(initializer);
         }
         Ok(process)
     }

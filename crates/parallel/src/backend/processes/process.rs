@@ -20,6 +20,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use super::contract::Contract;
 use super::courier::Courier;
 use super::hello::{Hello, MARK, Terms};
+use super::initializer::Initializer;
 use super::link::{Link, Side};
 use super::memory::Memory;
 use super::output::Printed;
@@ -145,16 +146,20 @@ impl Process {
         })
     }
 
-    /// Has the worker call a function before anything else. It is new, so there is room for the frame.
-    pub(super) fn begin(&mut self, entry: u64) {
+    /// Has the worker make a call before anything else. It is new, so there is room for the frames.
+    pub(super) fn begin(&mut self, initializer: &Initializer) {
         self.beginning = true;
-        self.send_word(Kind::Begin, entry);
+        if let Some(packets) = self.courier.post(&initializer.arrays) {
+            self.posting = !self.courier.flush();
+            self.send(Kind::Given, packets, &[]);
+        }
+        self.send(Kind::Begin, initializer.name, &initializer.argument);
     }
 
-    /// Sends a frame that has no payload; false if it does not fit as a whole.
-    fn send_word(&mut self, kind: Kind, word: u64) -> bool {
-        let frame = Header::new(kind, self.generation, 0, word);
-        let frame = frame.to_bytes();
+    /// Sends a frame; false if it does not fit as a whole.
+    fn send(&mut self, kind: Kind, word: u64, payload: &[u8]) -> bool {
+        let header = Header::new(kind, self.generation, payload.len(), word);
+        let frame = [&header.to_bytes(), payload].concat();
         let sent = self.link.write(&frame) == Ok(frame.len());
         self.link.announce();
         sent
@@ -251,7 +256,7 @@ impl Process {
     /// Asks the worker to leave. It does so when it has read what was sent before.
     fn ask_to_leave(&mut self) {
         self.end_call();
-        if !self.send_word(Kind::Exit, 0) {
+        if !self.send(Kind::Exit, 0, &[]) {
             self.end();
         }
     }

@@ -26,7 +26,9 @@ use crate::context::Inherited;
 use crate::current::Here;
 use crate::error::Failure;
 use crate::observe::spans::SpanSink;
+use crate::shared::Shared;
 use crate::spin::Spin;
+use crate::wire::EntryPoint;
 use crate::wire::attachments::{self, Entered};
 use crate::wire::frame::{At, HEADER, Header, Kind, MAX_PAYLOAD, TAKES_PARCEL, answer};
 use crate::wire::inbox::Inbox;
@@ -259,7 +261,12 @@ impl Worker {
 
     /// Does what is to be done before all tasks. A worker that cannot is of no use.
     fn begin(&mut self, header: Header) -> Result<(), End> {
-        let done = self.run_task(header.word) == Kind::Done;
+        let initialize = |call: EntryPoint, argument: &[u8], result: &mut Vec<u8>| {
+            call(&wire::decode::<Shared<[u8]>>(argument)?, result)
+        };
+        let done = self.run_task(header.word, initialize) == Kind::Done;
+        // What it refers to came with no task.
+        drop(self.session.take());
         let kind = if done { Kind::Begun } else { Kind::Unfit };
         self.send(Header::new(
             kind,
@@ -306,10 +313,15 @@ impl Worker {
         self.listen(at);
         self.here.task(at.index, at.attempt);
         let (mut kind, times) = if at.watched {
-            let (kind, times) = Times::of(|| self.run_task(task.word));
+            let (kind, times) = Times::of(|| {
+                self.run_task(task.word, |call, argument, result| call(argument, result))
+            });
             (kind, Some(times))
         } else {
-            (self.run_task(task.word), None)
+            (
+                self.run_task(task.word, |call, argument, result| call(argument, result)),
+                None,
+            )
         };
         self.here.between_tasks();
         self.tell_aside(task.generation(), times)?;
@@ -358,8 +370,13 @@ impl Worker {
         }
     }
 
-    /// Makes the call, and a frame of what came of it but for its header.
-    fn run_task(&mut self, entry: u64) -> Kind {
+    /// Makes the call by `with`, and a frame of what came of it but for its header.
+    #[inline]
+    fn run_task(
+        &mut self,
+        entry: u64,
+        with: impl FnOnce(EntryPoint, &[u8], &mut Vec<u8>) -> Result<(), Failure>,
+    ) -> Kind {
         let frame = &mut self.frame;
         frame.clear();
         frame.extend([0; HEADER]);
@@ -373,7 +390,7 @@ impl Worker {
             Some(call) => {
                 let argument = self.inbox.payload();
                 let result = exchange(&mut self.parcel, takes_parcel, || {
-                    panics::catch(|| call(argument, frame).map_err(Box::new))
+                    panics::catch(|| with(call, argument, frame).map_err(Box::new))
                 });
                 start::end_if_forked();
                 match result {
