@@ -10,6 +10,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Parallel;
 use super::drivers::spawn;
@@ -218,6 +219,9 @@ impl<T: Task> Drop for Abandon<'_, '_, T> {
     }
 }
 
+/// An outcome and the index of its task.
+type Indexed<T> = (usize, Outcome<<T as Task>::Output>);
+
 /// A call whose results are taken as they come.
 pub(super) struct Stream<T: Task> {
     pub(super) work: Arc<Work<'static, T>>,
@@ -225,8 +229,14 @@ pub(super) struct Stream<T: Task> {
 }
 
 impl<T: Task> Stream<T> {
-    fn next(&mut self) -> Option<(usize, Outcome<T::Output>)> {
+    fn next(&mut self) -> Option<Indexed<T>> {
         self.cursor.next(&self.work)
+    }
+
+    fn next_timeout(&mut self, time: Duration) -> Result<Option<Indexed<T>>, Error> {
+        let deadline = Instant::now().checked_add(time);
+        let next = self.cursor.next_until(&self.work, deadline);
+        next.map_err(|_| Error::StillRunning)
     }
 }
 
@@ -239,6 +249,34 @@ impl<T: Task> Drop for Stream<T> {
 /// The outcomes of a call in the order of its input: what [`Parallel::iter`] gives.
 #[must_use = "to drop it ends the call"]
 pub struct Iter<T: Task>(pub(super) Stream<T>);
+
+impl<T: Task> Iter<T> {
+    /// The next outcome if it is there within this time, as `next(timeout)` of what `multiprocessing.Pool`'s `imap` gives.
+    /// After a time without it, the work goes on, and nothing is lost: ask again.
+    ///
+    /// # Errors
+    /// [`Error::StillRunning`] if it is not there yet.
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use std::time::Duration;
+    /// use parallel::{Error, Parallel, delayed};
+    ///
+    /// let (send, receive) = channel::<u32>();
+    /// let wait = move |()| receive.recv().unwrap();
+    /// let mut outcomes = Parallel::new(2).iter([delayed(wait, ())]);
+    /// let early = outcomes.next_timeout(Duration::from_millis(10));
+    /// assert!(matches!(early, Err(Error::StillRunning)));
+    /// send.send(7).unwrap();
+    /// assert_eq!(outcomes.next_timeout(Duration::from_secs(60))?.unwrap()?, 7);
+    /// assert!(outcomes.next_timeout(Duration::from_secs(60))?.is_none());
+    /// # Ok::<(), parallel::Error>(())
+    /// ```
+    pub fn next_timeout(&mut self, time: Duration) -> Result<Option<Outcome<T::Output>>, Error> {
+        let next = self.0.next_timeout(time)?;
+        Ok(next.map(|(_, outcome)| outcome))
+    }
+}
 
 impl<T: Task> Iterator for Iter<T> {
     type Item = Outcome<T::Output>;
@@ -257,6 +295,16 @@ impl<T: Task> fmt::Debug for Iter<T> {
 /// The outcomes of a call as they come, with their indices: what [`Parallel::iter_unordered`] gives.
 #[must_use = "to drop it ends the call"]
 pub struct IterUnordered<T: Task>(pub(super) Stream<T>);
+
+impl<T: Task> IterUnordered<T> {
+    /// The next outcome and its index if it is there within this time; see [`Iter::next_timeout`].
+    ///
+    /// # Errors
+    /// [`Error::StillRunning`] if it is not there yet.
+    pub fn next_timeout(&mut self, time: Duration) -> Result<Option<Indexed<T>>, Error> {
+        self.0.next_timeout(time)
+    }
+}
 
 impl<T: Task> Iterator for IterUnordered<T> {
     type Item = (usize, Outcome<T::Output>);

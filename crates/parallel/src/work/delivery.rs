@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 #[cfg(feature = "stream")]
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -22,6 +22,10 @@ pub(crate) enum Handing {
     /// As they come.
     AsFinished,
 }
+
+/// There is nothing yet for a caller who waits no longer.
+#[derive(Debug)]
+pub(crate) struct NotYet;
 
 /// Where results wait for their caller. How many there can be is bounded by the permits of the window.
 #[derive(Debug)]
@@ -158,17 +162,21 @@ impl<R> Delivery<R> {
         !state.closed
     }
 
-    /// What is handed over next. Waits until there is something; `None` when there will be no more. Calls `late` when
-    /// there was an alarm, and it has waited for long.
-    pub(super) fn next(&self, late: impl Fn()) -> Option<(usize, Run<R>)> {
+    /// What is handed over next. Waits until there is something, or for no longer than the deadline; `None` when there
+    /// will be no more. Calls `late` when there was an alarm, and it has waited for long, or will no longer.
+    pub(super) fn next(
+        &self,
+        deadline: Option<Instant>,
+        late: impl Fn(),
+    ) -> Result<Option<(usize, Run<R>)>, NotYet> {
         let mut in_vain = false;
         loop {
             let mut state = self.state.lock();
             if let Some(next) = state.out.pop_front() {
-                return Some(next);
+                return Ok(Some(next));
             }
             if state.closed {
-                return None;
+                return Ok(None);
             }
             if !in_vain {
                 self.any.store(false, Ordering::Relaxed);
@@ -177,18 +185,28 @@ impl<R> Delivery<R> {
                 continue;
             }
             state.asleep = true;
-            let is_late = match state.alarm {
-                Some(patience) => self.news.wait_for(&mut state, patience).timed_out(),
+            let alarm = state.alarm.map(|patience| Instant::now() + patience);
+            let until = alarm.into_iter().chain(deadline).min();
+            let timed_out = match until {
+                Some(until) => self.news.wait_until(&mut state, until).timed_out(),
                 None => {
                     self.news.wait(&mut state);
                     false
                 }
             };
             state.asleep = false;
+            if !timed_out {
+                continue;
+            }
+            // Who asks again and again, and waits for less than the alarm each time, has waited for long too.
+            let is_late = state.alarm.take().is_some();
+            let nothing = state.out.is_empty() && !state.closed;
+            drop(state);
             if is_late {
-                state.alarm = None;
-                drop(state);
                 late();
+            }
+            if nothing && until == deadline {
+                return Err(NotYet);
             }
         }
     }

@@ -2,8 +2,10 @@
 
 #[cfg(feature = "stream")]
 use std::task::{Context, Poll};
+use std::time::Instant;
 use std::vec;
 
+use super::delivery::NotYet;
 use super::end::incomplete;
 use super::feed::Ended;
 use super::results::Run;
@@ -155,19 +157,30 @@ impl<R> Cursor<R> {
         &mut self,
         work: &Work<'_, T>,
     ) -> Option<(usize, Outcome<R>)> {
+        // Who has no deadline is never told that there is nothing yet.
+        self.next_until(work, None).unwrap_or(None)
+    }
+
+    /// The same, but sleeps no longer than this.
+    #[inline]
+    pub(crate) fn next_until<T: Task<Output = R>>(
+        &mut self,
+        work: &Work<'_, T>,
+        deadline: Option<Instant>,
+    ) -> Result<Option<(usize, Outcome<R>)>, NotYet> {
         if let Some(next) = self.at_hand(work) {
-            return Some(next);
+            return Ok(Some(next));
         }
         let Output::Handed(delivery) = &work.output else {
-            return None;
+            return Ok(None);
         };
         loop {
-            let (first, run) = match delivery.next(|| work.reclaim()) {
+            let (first, run) = match delivery.next(deadline, || work.reclaim())? {
                 Some(next) => next,
-                None => return self.last(work),
+                None => return Ok(self.last(work)),
             };
             if let Some(next) = self.unpack(work, first, run) {
-                return Some(next);
+                return Ok(Some(next));
             }
         }
     }

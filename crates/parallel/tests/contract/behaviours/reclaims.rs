@@ -3,8 +3,9 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
-use parallel::delayed;
+use parallel::{Error, delayed};
 
 use super::parallel;
 use crate::tools::{Signal, until, with_deadline};
@@ -49,6 +50,28 @@ fn no_result_waits_for_a_task_behind_it() {
                 .for_each(|w| w.1.give());
         }
     });
+}
+
+#[test]
+fn no_result_is_kept_from_who_waits_for_a_short_time_again_and_again() {
+    for time in [Duration::ZERO, Duration::from_micros(100)] {
+        with_deadline(|| {
+            let waits = waits();
+            let arguments = arguments(&waits);
+            let mut outcomes = parallel(2).iter(arguments.into_iter().map(|a| delayed(task, a)));
+            for i in 0..TASKS {
+                let outcome = loop {
+                    match outcomes.next_timeout(time) {
+                        Err(Error::StillRunning) => std::thread::yield_now(),
+                        next => break next.unwrap().unwrap(),
+                    }
+                };
+                assert_eq!(outcome.unwrap(), i);
+                let behind = waits.iter().filter(|(n, _)| *n == i + 1);
+                behind.for_each(|(_, signal)| signal.give());
+            }
+        });
+    }
 }
 
 #[test]

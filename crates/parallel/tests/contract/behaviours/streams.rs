@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Duration;
 
 use parallel::{BatchSize, Error, Failure, Parallel, PreDispatch, delayed};
 
@@ -18,7 +19,7 @@ fn square(i: u64) -> u64 {
 /// So long that a batch has one task.
 fn slow(i: u64) -> u64 {
     let millis = if super::super::FAR { 1100 } else { 2 };
-    thread::sleep(std::time::Duration::from_millis(millis));
+    thread::sleep(Duration::from_millis(millis));
     i
 }
 
@@ -60,6 +61,43 @@ fn for_each_calls_back_on_this_thread_and_may_borrow() {
     })
     .unwrap();
     assert!(squares.into_iter().eq((offset..1000 + offset).map(square)));
+}
+
+#[test]
+fn who_waits_for_a_time_loses_nothing() {
+    with_deadline(|| {
+        let (ask, asked) = channel();
+        let parallel = parallel(2);
+        let mut outcomes = parallel.iter(asked.into_iter().map(|i| delayed(square, i)));
+        for i in 0..10 {
+            for time in [Duration::ZERO, Duration::from_millis(3)] {
+                let early = outcomes.next_timeout(time);
+                assert!(matches!(early, Err(Error::StillRunning)), "{early:?}");
+            }
+            ask.send(i).unwrap();
+            let next = outcomes.next_timeout(Duration::MAX).unwrap();
+            assert_eq!(next.unwrap().unwrap(), square(i));
+        }
+        // What is there comes at once, also to who does not wait.
+        (0..3).for_each(|i| ask.send(i).unwrap());
+        drop(ask);
+        let mut rest = Vec::new();
+        loop {
+            match outcomes.next_timeout(Duration::ZERO) {
+                Err(Error::StillRunning) => thread::yield_now(),
+                Ok(Some(outcome)) => rest.push(outcome.unwrap()),
+                Ok(None) => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(rest, [0, 1, 4]);
+        assert!(matches!(outcomes.next_timeout(Duration::MAX), Ok(None)));
+
+        let mut outcomes = parallel.iter_unordered([delayed(square, 3)]);
+        let next = outcomes.next_timeout(Duration::MAX).unwrap();
+        assert!(matches!(next, Some((0, Ok(9)))));
+        assert!(outcomes.next_timeout(Duration::MAX).unwrap().is_none());
+    });
 }
 
 #[test]
