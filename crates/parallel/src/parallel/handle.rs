@@ -13,6 +13,7 @@ use parking_lot::{Condvar, Mutex};
 use super::submit::{Place, Queue};
 use crate::cancel::CancelToken;
 use crate::error::{Error, Failure, Outcome, TaskError};
+use crate::observe::spans::TARGET;
 use crate::panics;
 
 /// Waits for the first of several tasks that has an outcome, and gives its place among the handles; `None`
@@ -148,6 +149,38 @@ impl<R> Handle<R> {
         Ok(state.take()?)
     }
 
+    /// Has `f` called with the outcome, as soon as there is one: `callback` and `error_callback` of
+    /// `multiprocessing.Pool`'s `apply_async`.
+    ///
+    /// It is called on the thread that is through with the task, which does nothing else meanwhile; here and now if
+    /// the task is through already. If it panics, `tracing` is told, and nobody else.
+    ///
+    /// # Panics
+    /// If [`join_timeout`](Self::join_timeout) or the future has given the outcome away already.
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use parallel::{Parallel, delayed};
+    ///
+    /// let parallel = Parallel::new(2);
+    /// let (send, receive) = channel();
+    /// parallel
+    ///     .submit(delayed(|i: u32| i + 1, 1))
+    ///     .on_finished(move |outcome| send.send(outcome).unwrap());
+    /// assert_eq!(receive.recv().unwrap()?, 2);
+    /// # Ok::<(), parallel::TaskError>(())
+    /// ```
+    pub fn on_finished(self, f: impl FnOnce(Outcome<R>) + Send + 'static) {
+        let mut state = self.shared.state.lock();
+        if state.finished {
+            let outcome = state.take();
+            drop(state);
+            call_back(f, outcome);
+        } else {
+            state.callback = Some(Box::new(f));
+        }
+    }
+
     /// Whether there is an outcome.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -216,6 +249,18 @@ struct State<R> {
     wakers: Vec<Waker>,
     /// Who has polled the future.
     poller: Option<Waker>,
+    /// Who is given the outcome.
+    callback: Option<Callback<R>>,
+}
+
+type Callback<R> = Box<dyn FnOnce(Outcome<R>) + Send>;
+
+/// Hands an outcome to a user's function, whose panic is nobody else's.
+fn call_back<R>(f: impl FnOnce(Outcome<R>), outcome: Outcome<R>) {
+    if let Err(panic) = panics::catch(|| f(outcome)) {
+        let failure = panic.of_task();
+        tracing::error!(target: TARGET, "a callback of `on_finished` {failure}");
+    }
 }
 
 /// A result that nobody has taken goes, and may panic as it does.
@@ -234,6 +279,7 @@ impl<R> Default for Shared<R> {
                 outcome: None,
                 wakers: Vec::new(),
                 poller: None,
+                callback: None,
             }),
             finished: Condvar::new(),
         }
@@ -244,6 +290,11 @@ impl<R> Shared<R> {
     pub(super) fn set(&self, outcome: Outcome<R>) {
         let mut state = self.state.lock();
         state.finished = true;
+        if let Some(callback) = state.callback.take() {
+            // Nobody else waits: it took the handle.
+            drop(state);
+            return call_back(callback, outcome);
+        }
         state.outcome = Some(outcome);
         let wakers = std::mem::take(&mut state.wakers);
         let wakers = wakers.into_iter().chain(state.poller.take());

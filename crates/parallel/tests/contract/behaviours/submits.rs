@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use parallel::{Error, Failure, Handle, TryError, delayed, wait_first};
+use parallel::{CancelToken, Error, Failure, Handle, Outcome, TryError, delayed, wait_first};
 
 use super::parallel;
-use crate::tools::{Signal, with_deadline};
+use crate::tools::{Signal, until, with_deadline};
 
 fn square(i: u64) -> u64 {
     i * i
@@ -119,6 +120,70 @@ fn a_handle_is_a_future() {
             }
             thread::park();
         }
+    });
+}
+
+#[test]
+fn a_callback_is_given_the_outcome_whenever_it_comes() {
+    with_deadline(|| {
+        let (parallel, signal) = (parallel(1), Signal::new());
+        let (told, outcomes) = channel();
+        let tell = |name: &'static str| {
+            let told = told.clone();
+            move |outcome: Outcome<u64>| told.send((name, outcome)).unwrap()
+        };
+        let waits = parallel.submit(delayed(wait, signal.path()));
+        waits.on_finished(tell("waited for"));
+        signal.give();
+        let (name, outcome) = outcomes.recv().unwrap();
+        assert_eq!((name, outcome.unwrap()), ("waited for", 7));
+
+        let finished = parallel.submit(delayed(square, 3));
+        until(|| finished.is_finished());
+        finished.on_finished(tell("was there"));
+        let (name, outcome) = outcomes.try_recv().expect("it is called here and now");
+        assert_eq!((name, outcome.unwrap()), ("was there", 9));
+
+        parallel
+            .submit(delayed(|i: u64| 1 / i, 0))
+            .on_finished(tell("fails"));
+        let (name, outcome) = outcomes.recv().unwrap();
+        let error = outcome.unwrap_err();
+        assert_eq!(name, "fails");
+        assert!(
+            matches!(error.failure(), Failure::Panicked { .. }),
+            "{error}"
+        );
+
+        let token = CancelToken::new();
+        token.cancel();
+        let parallel = parallel.cancel_token(token);
+        parallel
+            .submit(delayed(square, 4))
+            .on_finished(tell("cancelled"));
+        let (name, outcome) = outcomes.recv().unwrap();
+        let error = outcome.unwrap_err();
+        assert_eq!(name, "cancelled");
+        assert!(matches!(error.failure(), Failure::Cancelled), "{error}");
+    });
+}
+
+#[test]
+fn a_callback_may_submit_and_panic() {
+    with_deadline(|| {
+        let parallel = Arc::new(parallel(1));
+        let (told, outcomes) = channel();
+        let again = Arc::clone(&parallel);
+        parallel
+            .submit(delayed(square, 2))
+            .on_finished(move |outcome| {
+                let more = again.submit(delayed(square, outcome.unwrap())).join();
+                told.send(more.unwrap()).unwrap();
+                panic!("the callback does");
+            });
+        assert_eq!(outcomes.recv().unwrap(), 16);
+        assert!(outcomes.recv().is_err(), "it is gone");
+        assert_eq!(parallel.submit(delayed(square, 3)).join().unwrap(), 9);
     });
 }
 
