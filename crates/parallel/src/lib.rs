@@ -59,7 +59,9 @@ pub use crate::observe::Progress;
 #[cfg(feature = "report")]
 pub use crate::observe::Report;
 pub use crate::observe::{Event, Observer, OutputStream, SpanLayer, Stretch, Totals, Trace};
-pub use crate::parallel::{Handle, Iter, IterUnordered, Parallel, TryError, wait_first};
+pub use crate::parallel::{
+    Handle, Iter, IterUnordered, Parallel, TryError, wait_first, wait_first_timeout,
+};
 #[cfg(feature = "stream")]
 pub use crate::parallel::{IterStream, IterUnorderedStream};
 pub use crate::shared::{Elements, Shared};

@@ -7,6 +7,7 @@ mod handle;
 mod stream;
 mod submit;
 mod try_run;
+mod wait;
 mod watched;
 
 use std::sync::Arc;
@@ -26,9 +27,10 @@ use crate::work::{BatchSize, OnFailure, Plan, PreDispatch, Work};
 
 #[cfg(feature = "stream")]
 pub use self::asynchronous::{IterStream, IterUnorderedStream};
-pub use self::handle::{Handle, wait_first};
+pub use self::handle::Handle;
 pub use self::stream::{Iter, IterUnordered};
 pub use self::try_run::TryError;
+pub use self::wait::{wait_first, wait_first_timeout};
 
 /// A loop over independent pieces of work, run in parallel: joblib's `Parallel`.
 ///

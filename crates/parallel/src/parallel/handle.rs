@@ -4,8 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -15,59 +14,6 @@ use crate::cancel::CancelToken;
 use crate::error::{Error, Failure, Outcome, TaskError};
 use crate::observe::spans::TARGET;
 use crate::panics;
-
-/// Waits for the first of several tasks that has an outcome, and gives its place among the handles; `None`
-/// if there are no handles. One that is finished already comes first.
-///
-/// ```
-/// use std::sync::mpsc::channel;
-/// use parallel::{Parallel, delayed, wait_first};
-///
-/// let (send, receive) = channel::<()>();
-/// let parallel = Parallel::new(2);
-/// let slow = move |()| receive.recv().is_err();
-/// let quick = |()| true;
-/// let handles = [parallel.submit(delayed(slow, ())), parallel.submit(delayed(quick, ()))];
-/// assert_eq!(wait_first(&handles), Some(1));
-/// drop(send);
-/// assert!(handles.into_iter().all(|handle| handle.join().unwrap()));
-/// ```
-pub fn wait_first<'h, R: 'h>(handles: impl IntoIterator<Item = &'h Handle<R>>) -> Option<usize> {
-    let handles: Vec<_> = handles.into_iter().collect();
-    if handles.is_empty() {
-        return None;
-    }
-    let first_finished = || handles.iter().position(|handle| handle.is_finished());
-    if first_finished().is_none()
-        && let Some(next) = handles.iter().find(|handle| handle.place.is_full())
-    {
-        next.place.rush();
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let watched = handles
-        .iter()
-        .take_while(|handle| handle.shared.watch(&waker));
-    let watched = watched.count();
-    let first = loop {
-        if let Some(first) = first_finished() {
-            break first;
-        }
-        thread::park();
-    };
-    for handle in &handles[..watched] {
-        handle.shared.unwatch(&waker);
-    }
-    Some(first)
-}
-
-/// Wakes a thread.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
 
 /// A task that was submitted. Also a future, of its outcome.
 ///
@@ -304,7 +250,7 @@ impl<R> Shared<R> {
     }
 
     /// Has someone woken when it is finished; false if it is.
-    fn watch(&self, waker: &Waker) -> bool {
+    pub(super) fn watch(&self, waker: &Waker) -> bool {
         let mut state = self.state.lock();
         if !state.finished && !state.wakers.iter().any(|other| other.will_wake(waker)) {
             state.wakers.push(waker.clone());
@@ -312,7 +258,7 @@ impl<R> Shared<R> {
         !state.finished
     }
 
-    fn unwatch(&self, waker: &Waker) {
+    pub(super) fn unwatch(&self, waker: &Waker) {
         let wakers = &mut self.state.lock().wakers;
         wakers.retain(|other| !other.will_wake(waker));
     }

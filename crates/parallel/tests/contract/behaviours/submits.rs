@@ -8,7 +8,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use parallel::{CancelToken, Error, Failure, Handle, Outcome, TryError, delayed, wait_first};
+use parallel::{
+    CancelToken, Error, Failure, Handle, Outcome, TryError, delayed, wait_first, wait_first_timeout,
+};
 
 use super::parallel;
 use crate::tools::{Signal, until, with_deadline};
@@ -83,8 +85,18 @@ fn the_first_of_several_can_be_waited_for() {
         let (parallel, signals) = (parallel(3), [Signal::new(), Signal::new(), Signal::new()]);
         let submit = |signal: &Signal| parallel.submit(delayed(wait, signal.path()));
         let mut handles: Vec<_> = signals.iter().map(submit).collect();
+        for time in [Duration::ZERO, Duration::from_millis(5)] {
+            let early = wait_first_timeout(&handles, time);
+            assert!(matches!(early, Err(Error::StillRunning)), "{early:?}");
+        }
         signals[1].give();
-        assert_eq!(wait_first(&handles), Some(1));
+        assert_eq!(
+            wait_first_timeout(&handles, Duration::MAX).unwrap(),
+            Some(1)
+        );
+        // One that is there comes also to who does not wait.
+        let first = wait_first_timeout(&handles, Duration::ZERO);
+        assert_eq!(first.unwrap(), Some(1));
         assert_eq!(handles.remove(1).join().unwrap(), 7);
         signals[2].give();
         assert_eq!(wait_first(&handles), Some(1));
@@ -94,7 +106,9 @@ fn the_first_of_several_can_be_waited_for() {
                 .into_iter()
                 .all(|handle| handle.join().unwrap() == 7)
         );
-        assert_eq!(wait_first(&Vec::<Handle<u64>>::new()), None);
+        let none = Vec::<Handle<u64>>::new();
+        assert_eq!(wait_first(&none), None);
+        assert_eq!(wait_first_timeout(&none, Duration::ZERO).unwrap(), None);
     });
 }
 
