@@ -100,6 +100,11 @@ impl Sizing {
         size.clamp(1, self.largest)
     }
 
+    /// Whether there is a batch for each lane, when so many tasks remain.
+    pub(super) fn is_enough_for_all(&self, remaining: Option<usize>) -> bool {
+        remaining.is_none_or(|n| n.div_ceil(self.next(remaining)) >= self.lanes)
+    }
+
     /// How long so many tasks will run, by what others have.
     pub(super) fn run_time(&self, tasks: usize) -> Duration {
         self.target.mul_f64(tasks as f64 / self.size as f64)
@@ -127,6 +132,27 @@ mod tests {
 
     fn auto(lanes: usize) -> Sizing {
         Sizing::new(BatchSize::Auto, TARGET, lanes, 4096)
+    }
+
+    #[test]
+    fn who_goes_ahead_leaves_a_batch_for_each_lane() {
+        let mut sizing = auto(3);
+        assert!(sizing.is_enough_for_all(None));
+        for (remaining, enough) in [(0, false), (2, false), (3, true), (100, true)] {
+            assert_eq!(
+                sizing.is_enough_for_all(Some(remaining)),
+                enough,
+                "{remaining}"
+            );
+        }
+        sizing.fixed = Some(10);
+        for (remaining, enough) in [(20, false), (21, true)] {
+            assert_eq!(
+                sizing.is_enough_for_all(Some(remaining)),
+                enough,
+                "{remaining}"
+            );
+        }
     }
 
     #[test]

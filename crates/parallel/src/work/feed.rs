@@ -161,6 +161,10 @@ impl<T> Feed<T> {
             let may_look = wait && !state.ended && !in_vain && state.rota.is_nobody_coming();
             let may_be_more = may_look && self.flows && since != Since::Looked;
             let is_enough = !(state.ready.is_empty() || may_be_more && state.is_few(sizing));
+            if !wait && !state.is_enough_for_all(sizing) {
+                self.tell(state);
+                return None;
+            }
             if is_enough {
                 return Some(self.take_ready(state, sizing, me.id()));
             }
@@ -282,6 +286,12 @@ impl<T> State<T> {
         let part = tasks.drain(..n).collect();
         self.returned.insert(first + n, tasks);
         Some(Batch { first, tasks: part })
+    }
+
+    /// Whether each lane can have some of what is left, as far as that is known.
+    fn is_enough_for_all(&self, sizing: &SizingLock) -> bool {
+        let left = self.ended.then_some(self.ready.len());
+        sizing.lock().is_enough_for_all(left)
     }
 
     fn is_few(&self, sizing: &SizingLock) -> bool {

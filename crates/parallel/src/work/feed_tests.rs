@@ -147,6 +147,18 @@ mod threads {
     }
 
     #[test]
+    fn who_has_tasks_leaves_the_last_ones_to_others() {
+        let feed = Feed::new(true);
+        (0..3).for_each(|i| feed.push(i, false).unwrap());
+        feed.end(Ended::Exhausted);
+        assert_eq!(take(&feed, 1, false), Some((0, vec![0])));
+        assert!(take(&feed, 2, false).is_none(), "one batch, two lanes");
+        assert_eq!(take(&feed, 1, false), Some((1, vec![1])));
+        assert!(take(&feed, 1, false).is_none());
+        assert_eq!(take(&feed, 1, true), Some((2, vec![2])));
+    }
+
+    #[test]
     fn each_task_wakes_a_lane_that_sleeps() {
         with_deadline(|| {
             let feed = Feed::new(true);

@@ -136,7 +136,7 @@ impl<'a, T: Task> Work<'a, T> {
     }
 
     /// The same for a lane that has tasks whose outcomes it has not told: does not wait until others
-    /// have.
+    /// have, and leaves to others what they could begin with sooner.
     pub(crate) fn take_now(&self) -> Option<Batch<T>> {
         self.next_batch(false, |_| {})
     }
@@ -173,8 +173,7 @@ impl<'a, T: Task> Work<'a, T> {
             if self.stopped() {
                 return None;
             }
-            let size = self.sizing.lock().next(source.at_most());
-            let pulled = source.pull(size.min(permits));
+            let pulled = source.take(&self.sizing, !wait, permits);
             if let Some(batch) = &pulled.0 {
                 claim(batch);
             }

@@ -23,9 +23,8 @@ use super::{Batch, Work};
 use crate::delayed::Task;
 use crate::{jobs, spin};
 
-/// Who is awake interrupts after such a part of the time that a batch shall last for: on threads 10 µs, ten times
-/// what it costs to give a part and to take it. Who sleeps does after all of that time: a batch of the size that it
-/// should have is at its end by then.
+/// Who has nothing interrupts after such a part of the time that a batch shall last for: on threads 10 µs, ten times
+/// what it costs to give a part and to take it, and in processes 50.
 const SOON: u32 = 20;
 
 /// A caller sleeps, and a worker is not heard of, for so many times as long as a batch shall last, before batches are
@@ -35,8 +34,8 @@ const PATIENCE: u32 = 10;
 /// What lanes know of each other.
 #[derive(Debug)]
 pub(super) struct Sharing {
-    /// How long a batch shall last.
-    batch_time: Duration,
+    /// Who has nothing interrupts the others after this.
+    soon: Duration,
     /// After such a time, batches of a stream have lasted too long.
     patience: Option<Duration>,
     /// How often a lane was about to take tasks.
@@ -57,7 +56,7 @@ impl Sharing {
     /// For lanes whose batches shall last so long.
     pub(super) fn new(batch_time: Duration) -> Self {
         Self {
-            batch_time,
+            soon: batch_time / SOON,
             patience: None,
             begun: AtomicUsize::new(0),
             many: AtomicUsize::new(0),
@@ -92,7 +91,7 @@ impl Sharing {
             let interrupted = self.look(stopping);
             let mut waiting = self.waiting.lock();
             if !interrupted && !self.decided() {
-                self.changed.wait_for(&mut waiting, self.batch_time);
+                self.changed.wait_for(&mut waiting, self.soon);
                 stopping.interrupt();
             }
             while !self.decided() {
@@ -113,9 +112,8 @@ impl Sharing {
     /// Looks for a short time, before it sleeps; whether it has interrupted meanwhile.
     fn look(&self, stopping: &Stopping) -> bool {
         let (start, mut interrupted) = (Instant::now(), false);
-        let soon = self.batch_time / SOON;
         spin::look(|| {
-            if !interrupted && start.elapsed() >= soon {
+            if !interrupted && start.elapsed() >= self.soon {
                 stopping.interrupt();
                 interrupted = true;
             }

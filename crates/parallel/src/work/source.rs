@@ -1,5 +1,8 @@
 //! The caller's iterator: pulled by need, one batch at a time, never after it ended.
 
+use parking_lot::Mutex;
+
+use super::batch::Sizing;
 use crate::panics::{self, Panic};
 
 /// An iterator of tasks of whatever type, so that `Work` need not name it. One virtual call a batch.
@@ -117,6 +120,25 @@ impl<'a, T> Source<'a, T> {
         }
     }
 
+    /// The next batch, of no more tasks than there are permits. A lane that goes `ahead`, since it has tasks already, gets
+    /// nothing that was given back for one that has none, nor what is not enough for all.
+    pub(super) fn take(
+        &mut self,
+        sizing: &Mutex<Sizing>,
+        ahead: bool,
+        permits: usize,
+    ) -> Pulled<T> {
+        let left = self.at_most();
+        let (size, for_all) = {
+            let sizing = sizing.lock();
+            (sizing.next(left), sizing.is_enough_for_all(left))
+        };
+        if ahead && !(for_all && self.returned.is_empty()) {
+            return (None, None);
+        }
+        self.pull(size.min(permits))
+    }
+
     /// The next tasks, `n` at most, of those that were given back first; none when the iterator has ended, or has panicked at once.
     ///
     /// A panic ends the iterator, and takes the index that its task would have had.
@@ -140,5 +162,35 @@ impl<'a, T> Source<'a, T> {
         self.ended = panic.is_some() || tasks.len() < n;
         let batch = Batch { first, tasks };
         ((!batch.is_empty()).then_some(batch), panic)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::BatchSize;
+    use std::time::Duration;
+
+    #[test]
+    fn who_goes_ahead_gets_nothing_that_is_for_others() {
+        let sizing = Sizing::new(BatchSize::Fixed(1), Duration::ZERO, 2, 100);
+        let (sizing, mut source) = (Mutex::new(sizing), Source::new(0..4));
+        let take = |source: &mut Source<'_, i32>, ahead| {
+            let (batch, _) = source.take(&sizing, ahead, usize::MAX);
+            batch.map(|batch| batch.tasks)
+        };
+        assert_eq!(take(&mut source, true), Some(vec![0]));
+        // Another lane has been interrupted.
+        source.give_back(Batch {
+            first: 0,
+            tasks: vec![0],
+        });
+        assert_eq!(take(&mut source, true), None);
+        assert_eq!(take(&mut source, false), Some(vec![0]));
+        for i in [1, 2] {
+            assert_eq!(take(&mut source, true), Some(vec![i]));
+        }
+        assert_eq!(take(&mut source, true), None, "one is left, for two lanes");
+        assert_eq!(take(&mut source, false), Some(vec![3]));
     }
 }
