@@ -249,19 +249,20 @@ impl Here {
     /// The task that runs from now on. Attempts count from 1.
     #[inline]
     pub(crate) fn task(&self, index: usize, attempt: u32) {
-        INDEX.set(index);
-        ATTEMPT.set(attempt);
+        INDEX.with(|it| it.set(index));
+        ATTEMPT.with(|it| it.set(attempt));
     }
 
     /// The same, for one that is started as often as the one before.
     #[inline]
     pub(crate) fn next_task(&self, index: usize) {
-        INDEX.set(index);
+        // `LocalKey::set` may not be inlined, which made a no-op task in processes a third longer.
+        INDEX.with(|it| it.set(index));
     }
 
     /// No task runs from now on.
     pub(crate) fn between_tasks(&self) {
-        ATTEMPT.set(0);
+        ATTEMPT.with(|it| it.set(0));
     }
 }
 

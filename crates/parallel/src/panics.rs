@@ -55,7 +55,7 @@ pub(crate) fn catch<R>(user: impl FnOnce() -> R) -> Result<R, Box<Panic>> {
     install_hook();
     let outer = CATCHING.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(user));
-    CATCHING.set(outer);
+    CATCHING.with(|it| it.set(outer));
     result.map_err(caught)
 }
 

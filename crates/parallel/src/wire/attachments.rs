@@ -176,15 +176,16 @@ pub(crate) fn outside<R>(call: impl FnOnce() -> R) -> R {
     impl Drop for Back {
         #[inline]
         fn drop(&mut self) {
-            STATE.set(self.0);
+            STATE.with(|it| it.set(self.0));
         }
     }
     let state = STATE.get();
     let _back = Back(state);
-    STATE.set(State {
+    let outside = State {
         outside: true,
         ..state
-    });
+    };
+    STATE.with(|it| it.set(outside));
     call()
 }
 

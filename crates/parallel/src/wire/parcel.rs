@@ -180,12 +180,12 @@ thread_local! {
 /// Makes a call that finds `parcel`, if there is one, beside its bytes, and may leave one there if `open`.
 #[inline]
 pub(crate) fn exchange<R>(parcel: &mut Option<Parcel>, open: bool, call: impl FnOnce() -> R) -> R {
-    OPEN.set(open);
+    OPEN.with(|it| it.set(open));
     if let Some(parcel) = parcel.take() {
         leave(parcel);
     }
     let result = call();
-    OPEN.set(false);
+    OPEN.with(|it| it.set(false));
     if ANY.get() {
         *parcel = take();
     }
