@@ -76,6 +76,22 @@ mod tests {
     }
 
     #[test]
+    fn no_file_has_400_lines() {
+        let crates = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        let mut long = Vec::new();
+        visit(crates, &mut |file| {
+            let is_source = file.extension().is_some_and(|e| e == "rs" || e == "py");
+            if is_source && read_to_string(file).unwrap().lines().count() >= 400 {
+                long.push(file.display().to_string());
+            }
+        });
+        assert!(
+            long.is_empty(),
+            "one idea a file: move the walls of {long:?}"
+        );
+    }
+
+    #[test]
     fn the_tests_that_the_book_names_exist() {
         let chapter = include_str!("../../../docs/src/worker-life.md");
         let (_, promises) = chapter.split_once("\n## Promises\n").unwrap();

@@ -129,13 +129,13 @@ impl<'a, T> Source<'a, T> {
         permits: usize,
     ) -> Pulled<T> {
         let left = self.at_most();
-        let (size, for_all) = {
+        let size = {
             let sizing = sizing.lock();
-            (sizing.next(left), sizing.is_enough_for_all(left))
+            if ahead && !(self.returned.is_empty() && sizing.is_enough_for_all(left)) {
+                return (None, None);
+            }
+            sizing.next(left)
         };
-        if ahead && !(for_all && self.returned.is_empty()) {
-            return (None, None);
-        }
         self.pull(size.min(permits))
     }
 

@@ -32,9 +32,6 @@ use crate::wire::parcel::Parcel;
 use crate::work::{AtMany, Batch, Work, spans};
 use crate::{panics, wire};
 
-/// In a batch so many times the parent is woken, at even distances, if it sleeps.
-const TELLS: usize = 8;
-
 /// A parcel of which the frame has begun.
 pub(super) struct ParcelOut {
     pub(super) written: usize,
@@ -262,20 +259,7 @@ where
             let Some(batch) = taken else { return };
             self.at_many = at_many.filter(|_| self.queue.len() + batch.len() > 1);
             let taken = self.watches.then(Instant::now);
-            let (end, tell) = (batch.len() - 1, batch.len().div_ceil(TELLS));
-            let mut next_tell = 0;
-            let queued = batch.into_iter().enumerate().map(|(i, (index, task))| {
-                let kind = if i == end {
-                    Kind::TaskLast
-                } else if i == next_tell {
-                    next_tell += tell;
-                    Kind::TaskTell
-                } else {
-                    Kind::Task
-                };
-                Queued::new(index, task, kind, taken)
-            });
-            self.queue.extend(queued);
+            self.queue.extend(Queued::batch(batch, taken));
             self.batches += 1;
         }
     }

@@ -22,6 +22,7 @@
 //! | [`apart`] | what it does when another lane has nothing left |
 //! | [`supervision`] | what it does when the worker ends, or the call is stopped |
 //! | [`watched`] | what it tells of them, if anybody wants to know |
+//! | [`connect`] | how a started process comes to be a worker, and ends with its parent |
 //! | [`worker`] | the worker's side |
 //! | [`aside`] | what it tells of tasks beside their answers |
 //! | [`reply`] | what it sends |
@@ -39,6 +40,7 @@
 mod apart;
 mod aside;
 mod busy;
+mod connect;
 mod contract;
 mod courier;
 mod hello;

@@ -7,6 +7,10 @@ use crate::error::Failure;
 use crate::observe::Stretch;
 use crate::shared::Object;
 use crate::wire::frame::Kind;
+use crate::work::Batch;
+
+/// In a batch so many times the parent is woken, at even distances, if it sleeps.
+const TELLS: usize = 8;
 
 /// A task whose outcome is not known.
 pub(super) struct Queued<T> {
@@ -34,8 +38,27 @@ pub(super) struct More {
 }
 
 impl<T> Queued<T> {
-    /// A task that was taken from the work; at this time, if anybody wants to know.
-    pub(super) fn new(index: usize, task: T, kind: Kind, taken: Option<Instant>) -> Self {
+    /// The tasks of a batch, not empty, that was taken from the work; at this time, if anybody wants to know.
+    pub(super) fn batch(batch: Batch<T>, taken: Option<Instant>) -> impl Iterator<Item = Self> {
+        let (last, distance) = (batch.len() - 1, batch.len().div_ceil(TELLS));
+        let mut next_tell = 0;
+        batch
+            .into_iter()
+            .enumerate()
+            .map(move |(i, (index, task))| {
+                let kind = if i == last {
+                    Kind::TaskLast
+                } else if i == next_tell {
+                    next_tell += distance;
+                    Kind::TaskTell
+                } else {
+                    Kind::Task
+                };
+                Self::new(index, task, kind, taken)
+            })
+    }
+
+    fn new(index: usize, task: T, kind: Kind, taken: Option<Instant>) -> Self {
         let mut queued = Self {
             index,
             task,

@@ -1,19 +1,15 @@
 //! The worker's side: what a process does that was started to run tasks.
 
-use std::ffi::CString;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustix::fs::{Mode, OFlags};
-use rustix::process::{Resource, Rlimit, Signal, kill_current_process_group, setrlimit};
-
 use super::aside::Times;
-use super::hello::{Hello, MARK, Terms};
+use super::connect::{connect, end_group};
+use super::hello::{MARK, Terms};
 use super::image::Image;
-use super::link::{Link, Side};
+use super::link::Link;
 use super::memory::{Memory, clock};
 use super::output::Marker;
 use super::revoked::Revoked;
@@ -56,65 +52,6 @@ pub(super) fn main() -> ! {
             std::process::exit(2)
         }
     }
-}
-
-/// Takes over the connection from standard input, which is empty from then on.
-fn connect() -> io::Result<Worker> {
-    let stdin = rustix::stdio::stdin();
-    let hello = Hello::receive(stdin)?;
-    let lifeline = rustix::io::fcntl_dupfd_cloexec(stdin, 3)?;
-    let empty = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    rustix::stdio::dup2_stdin(empty)?;
-    let memory = Memory::open(hello.memory)?;
-    let shelf = Shelf::new(lifeline);
-    watch(&shelf)?;
-    name_after_program();
-    let terms = hello.terms;
-    let marker = terms.marks.map(Marker::new).transpose()?;
-    if marker.is_some() {
-        start::print_by_line();
-    }
-    if terms.memory_limit.is_some() {
-        let (current, maximum) = (terms.memory_limit, terms.memory_limit);
-        setrlimit(Resource::Data, Rlimit { current, maximum })?;
-    }
-    memory.control().set_ready();
-    context::enter_worker(&Inherited::share_only(terms.shares));
-    let link = Link::new(Side::Worker, Arc::clone(&memory), hello.hear, hello.tell);
-    let tell = Arc::new(link.teller()?);
-    Ok(Worker::new(link, memory, tell, terms, marker, shelf))
-}
-
-/// Has `ps` and `top` call this process as they call the program, and not `exe` after the link that
-/// was started.
-fn name_after_program() {
-    let path = std::env::args_os().next().unwrap_or_default();
-    let name = Path::new(&path).file_name().unwrap_or_default();
-    // The kernel keeps the first 15 bytes. Without a name it goes on as it is.
-    if let Ok(name) = CString::new(name.as_encoded_bytes()) {
-        let _ = rustix::thread::set_name(&name);
-    }
-}
-
-/// Ends this process and all that it started.
-fn end_group() -> ! {
-    let _ = kill_current_process_group(Signal::KILL);
-    std::process::abort()
-}
-
-/// Ends this process and all that it started as soon as the parent is gone. Until then, takes in the objects
-/// that it gives.
-fn watch(shelf: &Arc<Shelf>) -> io::Result<()> {
-    let shelf = Arc::clone(shelf);
-    let wait = move || {
-        shelf.listen();
-        end_group()
-    };
-    std::thread::Builder::new()
-        .name("parallel-lifeline".to_owned())
-        .stack_size(1 << 17)
-        .spawn(wait)?;
-    Ok(())
 }
 
 /// What was printed is out: with C's standard output, Rust's has a buffer too.
@@ -172,7 +109,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(
+    pub(super) fn new(
         link: Link,
         memory: Arc<Memory>,
         tell: Arc<OwnedFd>,
@@ -312,16 +249,12 @@ impl Worker {
         }
         self.listen(at);
         self.here.task(at.index, at.attempt);
+        let mut run = || self.run_task(task.word, |call, argument, result| call(argument, result));
         let (mut kind, times) = if at.watched {
-            let (kind, times) = Times::of(|| {
-                self.run_task(task.word, |call, argument, result| call(argument, result))
-            });
+            let (kind, times) = Times::of(run);
             (kind, Some(times))
         } else {
-            (
-                self.run_task(task.word, |call, argument, result| call(argument, result)),
-                None,
-            )
+            (run(), None)
         };
         self.here.between_tasks();
         self.tell_aside(task.generation(), times)?;
