@@ -77,7 +77,7 @@ pub(crate) struct Evening {
     #[arg(long)]
     pub(crate) progress: bool,
 
-    /// Print lines on standard error on how many orders are done; the higher N the more
+    /// Print lines on standard error, from 50 on on standard output on how many orders are done; the higher N the more
     #[arg(
         long,
         value_name = "N",

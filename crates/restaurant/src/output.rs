@@ -132,14 +132,16 @@ impl Slip {
     pub fn finish(self) -> Result<(), Trouble> {
         let page = self.page.into_inner();
         page.trouble.map_or(Ok(()), Err)?;
-        let (first, trouble) = TRAY.with_borrow_mut(|tray| {
+        let first = TRAY.with_borrow_mut(|tray| {
             let first = tray.lines.is_empty();
             tray.add(&page.lines);
-            (first, tray.trouble.take())
+            first
         });
         if first {
+            // Outside of a task, that is now.
             parallel::at_batch_end(|| TRAY.with_borrow_mut(Tray::write_out));
         }
+        let trouble = TRAY.with_borrow_mut(|tray| tray.trouble.take());
         trouble.map_or(Ok(()), Err)
     }
 }

@@ -97,14 +97,20 @@ fn orders_on_standard_input_are_served_as_they_come() {
 
 #[test]
 fn a_full_disk_is_told_once() {
-    for backend in BACKENDS {
+    let served = BACKENDS.map(|backend| vec!["--customers", "9", "--backend", backend]);
+    // The summary alone is lost as well.
+    let others = [
+        vec!["--quiet", "--customers", "2"],
+        vec!["compare", "--customers", "2"],
+    ];
+    for arguments in served.into_iter().chain(others) {
         let full = std::fs::File::create("/dev/full").unwrap();
         let output = Command::new(assert_cmd::cargo::cargo_bin("restaurant"))
-            .args(["--customers", "9", "--backend", backend])
+            .args(&arguments)
             .stdout(full)
             .output()
             .unwrap();
-        assert_eq!(output.status.code(), Some(1), "{backend}");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         let told = common::text(&output.stderr);
         assert!(
             told.starts_with("error: cannot write to standard output: "),
