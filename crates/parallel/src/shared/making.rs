@@ -88,7 +88,7 @@ impl<T: Pod + Send + Sync, const N: usize> From<[T; N]> for Shared<[T]> {
 impl<T: Pod + Send + Sync> FromIterator<T> for Shared<[T]> {
     fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Self {
         let mut elements = elements.into_iter();
-        let most = GATHER / size_of::<T>().max(1);
+        let most = (GATHER / size_of::<T>().max(1)).max(1);
         let mut gathered: Vec<T> = elements.by_ref().take(most).collect();
         if gathered.len() < most || align_of::<T>() > PAGE {
             gathered.extend(elements);

@@ -108,6 +108,10 @@ impl Object {
         if open > most - most / 4 {
             return Err(io::Error::other("too many descriptors are open"));
         }
+        // Where files may have so many bytes only, to write one too many ends the program.
+        if getrlimit(Resource::Fsize).current.is_some() {
+            return Err(io::Error::other("the size of files is limited"));
+        }
         Ok(File::from(fd))
     }
 

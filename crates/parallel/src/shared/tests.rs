@@ -284,3 +284,9 @@ fn formats_for_people_say_what_to_do() {
         "{error}"
     );
 }
+
+#[test]
+fn elements_may_be_as_large_as_they_like() {
+    let sheets: Shared<[[[u8; 4096]; 128]]> = (0..3).map(|i| [[i; 4096]; 128]).collect();
+    assert!(sheets.iter().map(|sheet| sheet[0][0]).eq(0..3));
+}

@@ -174,6 +174,20 @@ pub fn no_memory_to_start() {
     assert_eq!(parallel.map(|i| i, 0..4).unwrap(), [0, 1, 2, 3]);
 }
 
+pub fn small_files() {
+    let parallel = processes(1);
+    with_limit(Resource::Fsize, 1 << 16, || {
+        let error = backend_error(parallel.map(|i| i, 0..4));
+        assert!(error.contains("ulimit -f"), "{error}");
+        // It is copied, in this process and from there on.
+        let array = Shared::from(vec![7_u8; 1 << 20]);
+        assert_eq!(array.len(), 1 << 20);
+        let array: Shared<[u32]> = (0..1 << 20).collect();
+        assert_eq!(array[1 << 19], 1 << 19);
+    });
+    assert_eq!(parallel.map(|i| i, 0..4).unwrap(), [0, 1, 2, 3]);
+}
+
 pub fn few_descriptors() {
     let open = fs::read_dir("/proc/self/fd").unwrap().count() as u64;
     let (mut refused, mut served) = (0, 0);

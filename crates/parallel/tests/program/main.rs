@@ -81,6 +81,9 @@ const TESTS: &[Named] = &[
     ("workers_that_cannot_come_up_are_told", || {
         stage::play("no_memory_to_start");
     }),
+    ("a_limit_of_the_size_of_files_is_told", || {
+        stage::play("small_files");
+    }),
     ("running_out_of_descriptors_is_told", || {
         stage::play("few_descriptors");
     }),
@@ -147,6 +150,7 @@ const ROLES: &[Named] = &[
     ("removed_executable", limits::removed_executable),
     ("locked_executable", limits::locked_executable),
     ("no_memory_to_start", limits::no_memory_to_start),
+    ("small_files", limits::small_files),
     ("few_descriptors", limits::few_descriptors),
     (
         "few_descriptors_for_arrays",

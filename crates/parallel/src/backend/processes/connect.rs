@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Resource, Rlimit, Signal, kill_current_process_group, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, kill_current_process_group, setrlimit};
 
 use super::hello::Hello;
 use super::link::{Link, Side};
@@ -33,8 +33,12 @@ pub(super) fn connect() -> io::Result<Worker> {
     if marker.is_some() {
         start::print_by_line();
     }
-    if terms.memory_limit.is_some() {
-        let (current, maximum) = (terms.memory_limit, terms.memory_limit);
+    if let Some(limit) = terms.memory_limit {
+        let most = getrlimit(Resource::Data)
+            .maximum
+            .unwrap_or(limit)
+            .min(limit);
+        let (current, maximum) = (Some(most), Some(most));
         setrlimit(Resource::Data, Rlimit { current, maximum })?;
     }
     memory.control().set_ready();

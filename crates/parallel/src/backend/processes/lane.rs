@@ -192,7 +192,7 @@ where
                 self.process.iter_mut().for_each(|p| p.printed.forget());
             }
             match self.exchange() {
-                Ok(true) => {}
+                Ok(true) => self.stalled_since = None,
                 Ok(false) if self.cancel_asked() => self.work.cancel(),
                 // None of the batch could be sent.
                 Ok(false) if self.queue.is_empty() => {}

@@ -61,7 +61,7 @@ impl Processes {
         self
     }
 
-    /// How often a task is started again whose worker died or that ran for too long; by default not at
+    /// How often a task is started again whose worker died, that ran for too long or wanted too much memory; by default not at
     /// all, so that nothing runs twice. A panic is tried again only with
     /// [`retry_panics`](Self::retry_panics).
     ///

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::ring::{Line, Positions, Storage};
@@ -165,6 +166,15 @@ impl Memory {
             "parallel-worker",
             MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
         )?;
+        if let Some(most) = getrlimit(Resource::Fsize).current
+            && most < TOTAL as u64
+        {
+            // To exceed it ends the program.
+            return Err(io::Error::other(format!(
+                "files may have {most} bytes at most, and the memory shared with a worker needs {TOTAL}: raise the limit \
+                 (`ulimit -f`)"
+            )));
+        }
         ftruncate(&fd, TOTAL as u64)?;
         fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         Ok((Self::map(&fd)?, fd))

@@ -74,7 +74,7 @@ use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -135,6 +135,8 @@ pub struct Processes {
     idle: Idle,
     limits: Limits,
     setup: Setup,
+    /// The process that made the first call, whose children the workers are.
+    owner: OnceLock<u32>,
 }
 
 impl Processes {
@@ -156,6 +158,12 @@ where
 {
     fn drive(&self, lanes: usize, work: &Work<'_, T>) -> Result<(), BackendError> {
         start::check()?;
+        let here = std::process::id();
+        if *self.owner.get_or_init(|| here) != here {
+            return Err(BackendError::new(
+                "this process is a fork of the one whose workers these are: make a new `Parallel` in it",
+            ));
+        }
         let mut crew = Crew::new(self, lanes, work.workers(lanes))?;
         crew.contract.known_as(work.known_as());
         let stop = Arc::clone(&crew.stop);

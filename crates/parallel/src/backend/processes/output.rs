@@ -11,11 +11,12 @@
 //! in the pipe. So a worker that floods its pipe waits for its own lane, and for nobody else.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Command, Stdio};
 
-use rustix::io::fcntl_dupfd_cloexec;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::Processes;
@@ -77,7 +78,7 @@ pub(super) struct Line {
 }
 
 /// So much is read before the lane looks at its other duties.
-const AT_A_TIME: usize = 1 << 20;
+const AT_A_TIME: usize = 1 << 16;
 
 /// So much of the end of standard error is kept: room for what is said before a backtrace.
 const TAIL: usize = 1 << 16;
@@ -118,6 +119,23 @@ pub(super) struct Printed {
     /// Standard error, and standard output if lines are wanted.
     pipes: Vec<Pipe>,
     tail: Vec<u8>,
+}
+
+/// Not by `std::io::stderr`, which somebody may hold locked across the call, and which gives up where it would have to wait.
+fn write_to_stderr(mut bytes: &[u8]) {
+    let stderr = rustix::stdio::stderr();
+    while !bytes.is_empty() {
+        match rustix::io::write(stderr, bytes) {
+            Ok(n) => bytes = &bytes[n..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                // Whatever comes of waiting, the next write tells.
+                let _ = poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None);
+            }
+            // There is nobody to be told.
+            Err(_) => return,
+        }
+    }
 }
 
 impl Printed {
@@ -168,7 +186,7 @@ impl Printed {
                 all += len;
                 let bytes = &chunk[..len];
                 if self.output == Output::Inherit {
-                    let _ = io::stderr().write_all(bytes);
+                    write_to_stderr(bytes);
                 }
                 if self.output == Output::Lines {
                     let (stream, tail) = (pipe.stream, &mut self.tail);

@@ -55,6 +55,8 @@ pub(super) enum Woken {
 /// A worker process that has not been reaped.
 #[derive(Debug)]
 pub(super) struct Process {
+    /// Which process started it. A fork of that one has no part in it.
+    owner: u32,
     child: Child,
     /// Readable once the process has ended. A descriptor names the process for good.
     pidfd: OwnedFd,
@@ -129,6 +131,7 @@ impl Process {
             }
         };
         Ok(Self {
+            owner: std::process::id(),
             child,
             pidfd,
             courier: Courier::new(lifeline),
@@ -236,6 +239,9 @@ impl Process {
                         Woken::Given
                     } else if called {
                         Woken::Call
+                    } else if deadline.is_some_and(|at| at <= Instant::now()) {
+                        // Who prints without end is late all the same.
+                        Woken::Late
                     } else {
                         Woken::Printed
                     };
@@ -251,6 +257,10 @@ impl Process {
             let _ = rustix::io::read(bell, &mut [0; 16]);
         }
         woken
+    }
+
+    fn is_ours(&self) -> bool {
+        self.owner == std::process::id()
     }
 
     /// Asks the worker to leave. It does so when it has read what was sent before.
@@ -277,7 +287,7 @@ impl Process {
 
     /// Ends the process and all of its group, however it is, and says how it ended.
     pub(super) fn end(&mut self) -> Option<ExitStatus> {
-        if self.reaped.is_none() {
+        if self.reaped.is_none() && self.is_ours() {
             // Until it is reaped its number, and so that of its group, is nobody else's. Killing a
             // process that has ended does not change how it ended.
             let _ = kill_process_group(pid(&self.child), Signal::KILL);
@@ -297,6 +307,7 @@ impl Drop for Process {
 /// Lets idle workers go: they run their exit handlers, all at the same time, and are killed if they
 /// have not left after a second.
 pub(super) fn dismiss(mut processes: Vec<Process>) {
+    processes.retain(Process::is_ours);
     processes.iter_mut().for_each(Process::ask_to_leave);
     let deadline = Instant::now() + LEAVE;
     for process in &mut processes {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
-use parallel::{BatchSize, Error, Failure, Parallel, Processes, delayed};
+use parallel::{BatchSize, Error, Event, Failure, Output, Parallel, Processes, delayed};
 
 use super::deaths::{Folder, note};
 use crate::tools::with_deadline;
@@ -26,6 +26,26 @@ fn hang() -> ! {
     loop {
         std::thread::park();
     }
+}
+
+#[test]
+fn a_task_that_prints_without_end_is_ended_too() {
+    let flood = |_: u32| -> u32 {
+        loop {
+            println!("and the dough rises");
+        }
+    };
+    let processes = Processes::new().timeout(SHORT).output(Output::Lines);
+    // Lines come quicker than they are looked at.
+    let look = |event: &Event| {
+        if let Event::Line { .. } = event {
+            std::thread::sleep(Duration::from_micros(1));
+        }
+    };
+    let parallel = Parallel::new(1).backend(processes).observer(look);
+    let outcomes = with_deadline(|| parallel.outcomes([delayed(flood, 0)])).unwrap();
+    let failure = outcomes[0].as_ref().unwrap_err().failure();
+    assert!(matches!(failure, Failure::TimedOut { .. }), "{failure:?}");
 }
 
 #[test]
