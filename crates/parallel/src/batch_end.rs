@@ -1,13 +1,16 @@
 //! What a task leaves for the end of its batch.
 
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::mem::ManuallyDrop;
+
+use crate::panics;
 
 type Left = Vec<Box<dyn FnOnce()>>;
 
 thread_local! {
-    /// What is left to do; `None` outside of batches.
-    static LEFT: RefCell<Option<Left>> = const { RefCell::new(None) };
+    /// What is left to do; `None` outside of batches, as it is at the end of the thread. So it need not be dropped, and can be
+    /// used by destructors of other thread-locals.
+    static LEFT: RefCell<ManuallyDrop<Option<Left>>> = const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// Has `f` called on this thread when the batch of tasks that the current one belongs to has been run,
@@ -37,7 +40,7 @@ thread_local! {
 /// # Ok::<(), parallel::Error>(())
 /// ```
 pub fn at_batch_end(f: impl FnOnce() + 'static) {
-    let now = LEFT.with_borrow_mut(|left| match left {
+    let now = LEFT.with_borrow_mut(|left| match &mut **left {
         Some(left) => {
             left.push(Box::new(f));
             None
@@ -56,7 +59,8 @@ pub(crate) struct Batches {
 
 impl Batches {
     pub(crate) fn begin() -> Self {
-        let outer = LEFT.replace(Some(Vec::new()));
+        let inner = ManuallyDrop::new(Some(Vec::new()));
+        let outer = ManuallyDrop::into_inner(LEFT.replace(inner));
         Self { outer }
     }
 
@@ -64,14 +68,16 @@ impl Batches {
     pub(crate) fn end_of_batch(&self) {
         // One may leave another.
         while let Some(f) = LEFT.with_borrow_mut(|left| left.as_mut()?.pop()) {
-            // The panic hook has printed it.
-            let _ = catch_unwind(AssertUnwindSafe(f));
+            panics::print(f);
         }
     }
 }
 
 impl Drop for Batches {
     fn drop(&mut self) {
-        LEFT.set(self.outer.take());
+        let outer = ManuallyDrop::new(self.outer.take());
+        let inner = ManuallyDrop::into_inner(LEFT.replace(outer));
+        // It is the user's.
+        panics::discard(inner.into_iter().flatten());
     }
 }

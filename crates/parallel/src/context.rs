@@ -9,6 +9,7 @@
 //! the call along: [`Context::of_tasks`] makes it, [`Context::enter`] and [`enter_worker`] use it.
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 
 #[cfg(target_os = "linux")]
 use serde::{Deserialize, Serialize};
@@ -30,15 +31,21 @@ pub(crate) struct Context {
 }
 
 thread_local! {
-    static HERE: RefCell<Context> = const {
-        RefCell::new(Context { shares: 1, in_task: false, backend: None, n_jobs: None })
+    /// Not dropped at the end of the thread, by when nothing has entered it: a destructor of another thread-local may make
+    /// calls after this.
+    static HERE: RefCell<ManuallyDrop<Context>> = const {
+        RefCell::new(ManuallyDrop::new(Context { shares: 1, in_task: false, backend: None, n_jobs: None }))
     };
+}
+
+fn replace(context: Context) -> Context {
+    ManuallyDrop::into_inner(HERE.replace(ManuallyDrop::new(context)))
 }
 
 impl Context {
     /// That of this place.
     pub(crate) fn here() -> Self {
-        HERE.with_borrow(Self::clone)
+        HERE.with_borrow(|here| Self::clone(here))
     }
 
     /// That of the tasks of a call which is made here, so many of them at a time.
@@ -79,13 +86,13 @@ impl Context {
         impl Drop for Restore {
             fn drop(&mut self) {
                 if let Some(outer) = self.0.take() {
-                    let inner = HERE.replace(outer);
+                    let inner = replace(outer);
                     // It may hold the last handle of a backend, whose workers are let go now.
                     drop(inner);
                 }
             }
         }
-        let _restore = Restore(Some(HERE.replace(self.clone())));
+        let _restore = Restore(Some(replace(self.clone())));
         f()
     }
 
@@ -172,7 +179,7 @@ pub(crate) fn enter_worker(inherited: &Inherited) {
         (Some(_), Some(kept)) => Some(kept),
         (Some(name), None) => Some(AnyBackend::from(name.as_str())),
     };
-    let before = HERE.replace(Context {
+    let before = replace(Context {
         shares: usize::try_from(inherited.shares).unwrap_or(usize::MAX),
         in_task: true,
         backend,

@@ -5,7 +5,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::mem::ManuallyDrop;
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::cancel::CancelToken;
 use crate::observe::spans::{SpanSink, TaskPlace};
@@ -30,7 +31,8 @@ struct Place {
 }
 
 thread_local! {
-    static PLACE: RefCell<Option<Place>> = const { RefCell::new(None) };
+    /// `None` at the end of the thread: so it need not be dropped, and can be used by destructors of other thread-locals.
+    static PLACE: RefCell<ManuallyDrop<Option<Place>>> = const { RefCell::new(ManuallyDrop::new(None)) };
     /// The task's index.
     static INDEX: Cell<usize> = const { Cell::new(0) };
     /// The number of its attempt; 0 between tasks. By itself, since of most tasks it is the same as of the one before.
@@ -182,6 +184,31 @@ impl Current {
     }
 }
 
+/// By which a task is known again on its thread.
+pub(crate) struct Identity {
+    index: usize,
+    attempt: u32,
+    /// Of its call: the address is nobody else's while this is here.
+    stop: Weak<dyn Stop>,
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        (self.index, self.attempt) == (other.index, other.attempt)
+            && std::ptr::addr_eq(self.stop.as_ptr(), other.stop.as_ptr())
+    }
+}
+
+impl Current {
+    pub(crate) fn identity(&self) -> Identity {
+        Identity {
+            index: self.index,
+            attempt: self.attempt,
+            stop: Arc::downgrade(&self.stop),
+        }
+    }
+}
+
 impl fmt::Debug for Current {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Current")
@@ -216,13 +243,18 @@ impl Here {
         stop: Arc<dyn Stop>,
         spans: Option<Arc<dyn SpanSink>>,
     ) -> Self {
-        let place = PLACE.replace(Some(Place {
+        let place = Some(Place {
             worker,
             stop,
             spans,
-        }));
+        });
+        let outer = PLACE.replace(ManuallyDrop::new(place));
         Self {
-            outer: (place, INDEX.get(), ATTEMPT.replace(0)),
+            outer: (
+                ManuallyDrop::into_inner(outer),
+                INDEX.get(),
+                ATTEMPT.replace(0),
+            ),
         }
     }
 
@@ -230,7 +262,7 @@ impl Here {
     #[cfg(target_os = "linux")]
     pub(crate) fn renew(&self, stop: Arc<dyn Stop>) {
         PLACE.with_borrow_mut(|place| {
-            if let Some(place) = place {
+            if let Some(place) = &mut **place {
                 place.stop = stop;
             }
         });
@@ -240,7 +272,7 @@ impl Here {
     #[cfg(target_os = "linux")]
     pub(crate) fn know_worker_as(&self, worker: usize) {
         PLACE.with_borrow_mut(|place| {
-            if let Some(place) = place {
+            if let Some(place) = &mut **place {
                 place.worker = worker;
             }
         });
@@ -268,7 +300,8 @@ impl Here {
 
 impl Drop for Here {
     fn drop(&mut self) {
-        PLACE.set(self.outer.0.take());
+        let outer = ManuallyDrop::new(self.outer.0.take());
+        drop(ManuallyDrop::into_inner(PLACE.replace(outer)));
         INDEX.set(self.outer.1);
         ATTEMPT.set(self.outer.2);
     }

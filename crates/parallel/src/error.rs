@@ -27,8 +27,8 @@ pub enum Error {
     /// A task failed, and [`run`](crate::Parallel::run) stops at the first failure.
     #[error(transparent)]
     Task(#[from] TaskError),
-    /// The task that was waited for has no outcome yet; see [`Handle`](crate::Handle). It goes on.
-    #[error("the task is still running: wait for it again, or cancel it")]
+    /// What was waited for is not there yet, of a [`Handle`](crate::Handle) or a stream. The work goes on.
+    #[error("there is no outcome yet: the work goes on; wait again, or cancel it")]
     StillRunning,
     /// The backend could not go on; no task is to blame.
     #[error(transparent)]

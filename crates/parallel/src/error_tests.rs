@@ -67,7 +67,7 @@ fn a_death_is_told_with_its_last_words_and_who_is_likely_to_blame() {
 #[test]
 fn errors_of_calls_say_what_to_do() {
     insta::assert_snapshot!(Error::NoJobs, @"n_jobs is 0: ask for a number of workers, or for -1 to use every CPU");
-    insta::assert_snapshot!(Error::StillRunning, @"the task is still running: wait for it again, or cancel it");
+    insta::assert_snapshot!(Error::StillRunning, @"there is no outcome yet: the work goes on; wait again, or cancel it");
     let task = Error::from(TaskError::new(7, 1, Failure::OutOfMemory));
     insta::assert_snapshot!(task, @"task 7 wanted more memory than its worker process may have, and ended with it");
     let backend = BackendError::with_source("cannot light the oven", io::Error::other("no gas"));

@@ -6,7 +6,7 @@ use crate::config;
 use crate::context;
 use crate::error::Error;
 
-/// A number of jobs as joblib writes it: a positive one is meant as it stands, -1 is every CPU, -2
+/// A number of jobs as joblib writes it: a positive one is meant as it stands, up to 1024 or, on a cluster, 65 536; -1 is every CPU, -2
 /// every CPU but one, and so on, at least 1.
 ///
 /// Made from any of the usual integers, so that `Parallel::new(3)` and

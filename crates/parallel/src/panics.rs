@@ -41,8 +41,16 @@ impl Panic {
 thread_local! {
     /// Whether a panic on this thread is about to be caught by [`catch`].
     static CATCHING: Cell<bool> = const { Cell::new(false) };
-    /// What the hook saw, on its way to [`catch`].
-    static SEEN: RefCell<Option<(Option<String>, Option<PanicBacktrace>)>> = const { RefCell::new(None) };
+    /// What the hook saw last, on its way to [`catch`].
+    static SEEN: RefCell<Option<Seen>> = const { RefCell::new(None) };
+}
+
+/// What only the hook can see of a panic.
+struct Seen {
+    /// By which it is known again: the user may have caught this one, and go on with one that no hook sees.
+    message: Option<String>,
+    location: Option<String>,
+    backtrace: Option<PanicBacktrace>,
 }
 
 /// Calls `user`, whose panic is returned and not printed.
@@ -59,27 +67,52 @@ pub(crate) fn catch<R>(user: impl FnOnce() -> R) -> Result<R, Box<Panic>> {
     result.map_err(caught)
 }
 
+/// Calls `user`, whose panic is printed and harms nothing.
+pub(crate) fn print(user: impl FnOnce()) {
+    let outer = CATCHING.replace(false);
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(user)) {
+        discard_payload(payload);
+    }
+    CATCHING.with(|it| it.set(outer));
+}
+
+/// Drops what is a user's, of which each may panic as it goes: two of them at a time would abort.
+pub(crate) fn discard<V>(values: impl IntoIterator<Item = V>) {
+    if std::mem::needs_drop::<V>() {
+        for value in values {
+            let _ = catch(|| drop(value));
+        }
+    }
+}
+
 #[cold]
 fn caught(payload: Box<dyn Any + Send>) -> Box<Panic> {
-    let (location, backtrace) = SEEN.take().unwrap_or_default();
+    let message = message_of(&*payload);
+    let seen = SEEN.try_with(RefCell::take).ok().flatten();
+    discard_payload(payload);
+    let (location, backtrace) = match seen {
+        Some(seen) if seen.message == message => (seen.location, seen.backtrace),
+        _ => (None, None),
+    };
+    let message = message.unwrap_or_else(|| "a panic whose payload is not text".to_owned());
     Box::new(Panic {
-        message: message_of(payload),
+        message,
         location,
         backtrace,
     })
 }
 
-fn message_of(payload: Box<dyn Any + Send>) -> String {
-    let text = payload.downcast::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|other| other.downcast::<String>().map(|text| *text));
-    text.unwrap_or_else(|other| {
-        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(other))) {
-            // To drop this one may panic as well: it is let go of. What the hook saw is of no panic that is told.
-            std::mem::forget(payload);
-            SEEN.take();
-        }
-        "a panic whose payload is not text".to_owned()
-    })
+fn message_of(payload: &(dyn Any + Send)) -> Option<String> {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.map(str::to_owned)
+}
+
+fn discard_payload(payload: Box<dyn Any + Send>) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // To drop this one may panic as well: it is let go of.
+        std::mem::forget(payload);
+    }
 }
 
 static INSTALLED: Once = Once::new();
@@ -104,8 +137,13 @@ fn install_hook_now() {
             if !CATCHING.get() || cfg!(panic = "abort") {
                 return previous(info);
             }
-            let location = info.location().map(ToString::to_string);
-            SEEN.set(Some((location, PanicBacktrace::capture())));
+            let seen = Seen {
+                message: info.payload_as_str().map(str::to_owned),
+                location: info.location().map(ToString::to_string),
+                backtrace: PanicBacktrace::capture(),
+            };
+            // Not so where this thread has come to its end.
+            let _ = SEEN.try_with(|it| it.replace(Some(seen)));
         }));
     });
 }
@@ -157,6 +195,21 @@ mod tests {
         });
         let panic = panic.unwrap_err();
         assert_eq!(panic.message, "outer, a panic whose payload is not text");
+    }
+
+    #[test]
+    fn no_panic_is_told_with_the_place_of_another() {
+        let panic = catch(|| {
+            let caught = panic::catch_unwind(|| panic!("the first"));
+            assert!(caught.is_err());
+            let other = std::thread::spawn(|| panic!("the second")).join();
+            panic::resume_unwind(other.unwrap_err());
+        });
+        let panic = panic.unwrap_err();
+        assert_eq!(
+            (panic.message.as_str(), panic.location),
+            ("the second", None)
+        );
     }
 
     #[test]

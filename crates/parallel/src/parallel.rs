@@ -4,6 +4,8 @@
 mod asynchronous;
 mod drivers;
 mod handle;
+mod inside;
+mod queue;
 mod stream;
 mod submit;
 mod try_run;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::drivers::Drivers;
-use self::submit::Submissions;
+use self::queue::Submissions;
 use crate::backend::{AnyBackend, Backend, Threads};
 use crate::cancel::CancelToken;
 use crate::config;
@@ -31,6 +33,9 @@ pub use self::handle::Handle;
 pub use self::stream::{Iter, IterUnordered};
 pub use self::try_run::TryError;
 pub use self::wait::{wait_first, wait_first_timeout};
+
+/// No batch shall last longer, whatever its backend says: times are added up.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A loop over independent pieces of work, run in parallel: joblib's `Parallel`.
 ///
@@ -222,7 +227,8 @@ impl<B> Parallel<B> {
         self
     }
 
-    /// How many jobs that are, here and now: joblib's `effective_n_jobs`.
+    /// How many jobs that are, here and now: joblib's `effective_n_jobs`. What the backend makes of them is not known here:
+    /// `Sequential` runs one task of a call at a time, and -1 is every slot of a cluster, not every CPU of this machine.
     ///
     /// # Errors
     /// [`Error::NoJobs`] if `n_jobs` is 0; [`Error::Backend`] if it is up to the environment, to
@@ -349,7 +355,7 @@ impl<B> Parallel<B> {
         B: Backend<T>,
     {
         let mut plan = self.plan_for(self.n_jobs.resolve_among(self.backend.slots())?, on_failure);
-        plan.batch_time = self.backend.batch_time();
+        plan.batch_time = self.backend.batch_time().min(LONGEST);
         plan.backend = std::any::type_name::<B>();
         Ok(plan)
     }

@@ -74,3 +74,30 @@ fn unordered_outcomes_come_with_their_index() {
             .eq((0..5000).map(|i| (i as usize, square(i))))
     );
 }
+
+#[test]
+fn a_waker_may_panic() {
+    struct Alarm(Thread);
+    impl Wake for Alarm {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+            panic!("the alarm is broken");
+        }
+    }
+    let mut stream = pin!(
+        Parallel::new(2)
+            .iter((0..100).map(|i| delayed(square, i)))
+            .into_stream()
+    );
+    let waker = Waker::from(Arc::new(Alarm(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut outcomes = Vec::new();
+    loop {
+        match stream.as_mut().poll_next(&mut context) {
+            Poll::Ready(Some(outcome)) => outcomes.push(outcome.unwrap()),
+            Poll::Ready(None) => break,
+            Poll::Pending => thread::park(),
+        }
+    }
+    assert!(outcomes.into_iter().eq((0..100).map(square)));
+}

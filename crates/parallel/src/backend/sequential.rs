@@ -10,7 +10,8 @@ use crate::work::Work;
 
 /// Runs tasks where it is called, one by one, each as soon as the input gives it.
 ///
-/// For debugging, and to compare with. Tasks need not be `Send`.
+/// For debugging, and to compare with. Tasks need not be `Send`. Streams have a thread of their own for it, and what is
+/// submitted are calls of their own, as many at a time as there are jobs.
 ///
 /// ```
 /// use parallel::{Parallel, Sequential, delayed};

@@ -79,8 +79,7 @@ impl<T: Task> Stream for IterStream<T> {
     type Item = Outcome<T::Output>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let call = &mut self.0.0;
-        let next = call.cursor.poll_next(&call.work, context);
+        let next = self.0.0.poll_next(context);
         next.map(|next| next.map(|(_, outcome)| outcome))
     }
 }
@@ -89,8 +88,7 @@ impl<T: Task> Stream for IterUnorderedStream<T> {
     type Item = (usize, Outcome<T::Output>);
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let call = &mut self.0.0;
-        call.cursor.poll_next(&call.work, context)
+        self.0.0.poll_next(context)
     }
 }
 

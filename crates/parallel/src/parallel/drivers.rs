@@ -5,13 +5,15 @@ use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
 
-/// Threads that were started for streams. Dropped, it waits for those that are about to end.
+use crate::context;
+
+/// Threads that were started for streams. Dropped, it waits for those of streams that are over.
 #[derive(Debug, Default)]
 pub(super) struct Drivers(Mutex<Vec<Driver>>);
 
 struct Driver {
     thread: JoinHandle<()>,
-    /// Whether it is about to end.
+    /// Whether its stream is over.
     ending: Box<dyn Fn() -> bool + Send>,
 }
 
@@ -22,7 +24,8 @@ impl std::fmt::Debug for Driver {
 }
 
 impl Drivers {
-    /// Starts a thread, of which `ending` tells whether it is about to end.
+    /// Starts a thread, of which `ending` tells whether its stream is over: nobody waits for it any more, or all
+    /// has been done.
     pub(super) fn start(
         &self,
         drive: impl FnOnce() + Send + 'static,
@@ -40,8 +43,11 @@ impl Drivers {
 
 impl Drop for Drivers {
     fn drop(&mut self) {
+        // The last handle may be dropped by a task that one of them drives, on whatever thread, or by one inside of it.
+        if context::in_task() {
+            return;
+        }
         for driver in self.0.get_mut().drain(..) {
-            // The last handle may be dropped by a task that it drives.
             let itself = driver.thread.thread().id() == thread::current().id();
             if (driver.ending)() && !itself {
                 let _ = driver.thread.join();

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::submit::{Place, Queue};
+use super::inside;
+use super::queue::Queue;
+use super::submit::{Aside, Place};
 use crate::cancel::CancelToken;
 use crate::error::{Error, Failure, Outcome, TaskError};
 use crate::observe::spans::TARGET;
@@ -36,7 +38,7 @@ impl<R> Handle<R> {
     /// # Panics
     /// If [`join_timeout`](Self::join_timeout) or the future has given the outcome away already.
     pub fn join(self) -> Outcome<R> {
-        self.queue.help(&self.place);
+        inside::help(&self.queue, &self.place);
         let mut state = self.shared.state.lock();
         while !state.finished {
             self.shared.finished.wait(&mut state);
@@ -68,7 +70,7 @@ impl<R> Handle<R> {
     /// # Ok::<(), parallel::Error>(())
     /// ```
     pub fn join_timeout(&self, time: Duration) -> Result<R, Error> {
-        self.place.rush();
+        self.rush();
         let mut state = self.shared.state.lock();
         match Instant::now().checked_add(time) {
             Some(deadline) => {
@@ -127,6 +129,11 @@ impl<R> Handle<R> {
         }
     }
 
+    /// For who waits for it, but not until its end.
+    pub(super) fn rush(&self) {
+        inside::rush(&self.queue, &self.place);
+    }
+
     /// Whether there is an outcome.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -163,13 +170,17 @@ impl<R> Future for Handle<R> {
     /// # Panics
     /// If the outcome has been given away already.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.place.rush();
+        self.rush();
+        // Wakers are the user's, and are cloned and dropped without the lock.
+        let waker = context.waker().clone();
         let mut state = self.shared.state.lock();
         if state.finished {
             return Poll::Ready(state.take());
         }
         // Only the one that polled last is to be woken.
-        state.poller = Some(context.waker().clone());
+        let before = state.poller.replace(waker);
+        drop(state);
+        drop(before);
         Poll::Pending
     }
 }
@@ -233,13 +244,12 @@ impl<R> Default for Shared<R> {
 }
 
 impl<R> Shared<R> {
-    pub(super) fn set(&self, outcome: Outcome<R>) {
+    /// Who is to be called with it, if someone is: nobody else waits then, since it took the handle.
+    fn set(&self, outcome: Outcome<R>) -> Option<(Callback<R>, Outcome<R>)> {
         let mut state = self.state.lock();
         state.finished = true;
         if let Some(callback) = state.callback.take() {
-            // Nobody else waits: it took the handle.
-            drop(state);
-            return call_back(callback, outcome);
+            return Some((callback, outcome));
         }
         state.outcome = Some(outcome);
         let wakers = std::mem::take(&mut state.wakers);
@@ -247,6 +257,7 @@ impl<R> Shared<R> {
         drop(state);
         self.finished.notify_all();
         wakers.for_each(Waker::wake);
+        None
     }
 
     /// Has someone woken when it is finished; false if it is.
@@ -279,9 +290,16 @@ impl<R> Promise<R> {
         Self(Some(shared))
     }
 
-    pub(super) fn keep(mut self, outcome: Option<Outcome<R>>) {
-        if let (Some(outcome), Some(shared)) = (outcome, self.0.take()) {
-            shared.set(outcome);
+    /// Tells the outcome, and gives what is left to do, and is the user's.
+    pub(super) fn keep(mut self, outcome: Option<Outcome<R>>) -> Option<Aside>
+    where
+        R: Send + 'static,
+    {
+        let (outcome, shared) = (outcome?, self.0.take()?);
+        match shared.set(outcome) {
+            Some((callback, outcome)) => Some(Box::new(|| call_back(callback, outcome))),
+            // Nobody has the handle any more.
+            None => Arc::into_inner(shared).map(|unwanted| Box::new(|| drop(unwanted)) as Aside),
         }
     }
 }
@@ -289,7 +307,10 @@ impl<R> Promise<R> {
 impl<R> Drop for Promise<R> {
     fn drop(&mut self) {
         if let Some(shared) = self.0.take() {
-            shared.set(Err(TaskError::new(0, 0, Failure::Cancelled)));
+            let outcome = Err(TaskError::new(0, 0, Failure::Cancelled));
+            if let Some((callback, outcome)) = shared.set(outcome) {
+                call_back(callback, outcome);
+            }
         }
     }
 }

@@ -9,6 +9,8 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+#[cfg(feature = "stream")]
+use std::task::{self, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -169,7 +171,7 @@ impl<B> Parallel<B> {
                     context.enter(|| drive(&*backend, lanes, &output));
                 };
                 let threads = spawn("parallel-pull", pull)
-                    .and_then(|_| self.drivers.start(drive, move || ending.stopped()));
+                    .and_then(|_| self.drivers.start(drive, move || ending.is_closed()));
                 threads.map_err(|error| no_thread(&error))
             }
         };
@@ -193,11 +195,19 @@ impl<B> Parallel<B> {
 
 /// Has a backend do the work of a stream, to whose end its caller comes by whatever way.
 fn drive<T: Task>(backend: &impl Backend<T>, lanes: usize, work: &Work<'_, T>) {
-    let driven = panics::catch(|| backend.drive(lanes, work));
-    work.close(driven.unwrap_or_else(|panic| {
+    work.close(driven(backend, lanes, work));
+}
+
+/// Has a backend do work, and tells its panic as an error.
+pub(super) fn driven<T: Task>(
+    backend: &impl Backend<T>,
+    lanes: usize,
+    work: &Work<'_, T>,
+) -> Result<(), BackendError> {
+    panics::catch(|| backend.drive(lanes, work)).unwrap_or_else(|panic| {
         let message = format!("the backend panicked: {}", panic.message);
         Err(BackendError::new(message))
-    }));
+    })
 }
 
 fn size_of_input(tasks: &impl Iterator) -> (usize, Option<usize>) {
@@ -230,13 +240,24 @@ pub(super) struct Stream<T: Task> {
 
 impl<T: Task> Stream<T> {
     fn next(&mut self) -> Option<Indexed<T>> {
-        self.cursor.next(&self.work)
+        let next = self.cursor.next(&self.work);
+        next.or_else(|| self.cursor.last(&self.work))
     }
 
     fn next_timeout(&mut self, time: Duration) -> Result<Option<Indexed<T>>, Error> {
         let deadline = Instant::now().checked_add(time);
         let next = self.cursor.next_until(&self.work, deadline);
-        next.map_err(|_| Error::StillRunning)
+        let next = next.map_err(|_| Error::StillRunning)?;
+        Ok(next.or_else(|| self.cursor.last(&self.work)))
+    }
+
+    #[cfg(feature = "stream")]
+    pub(super) fn poll_next(
+        &mut self,
+        context: &mut task::Context<'_>,
+    ) -> Poll<Option<Indexed<T>>> {
+        let next = self.cursor.poll_next(&self.work, context);
+        next.map(|next| next.or_else(|| self.cursor.last(&self.work)))
     }
 }
 

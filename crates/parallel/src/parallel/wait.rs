@@ -67,7 +67,7 @@ fn wait_until<'h, R: 'h>(
     if first_finished().is_none()
         && let Some(next) = handles.iter().find(|handle| handle.place.is_full())
     {
-        next.place.rush();
+        next.rush();
     }
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let watched = handles

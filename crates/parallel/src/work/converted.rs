@@ -42,6 +42,10 @@ pub(crate) trait Origin<U: Task>: Send + Sync {
     }
     fn lanes_needed(&self, lanes: usize) -> usize;
     fn is_stream(&self) -> bool;
+    /// Whether a result can end the call, which is not known of what stands for it here.
+    fn ends_by_result(&self) -> bool {
+        false
+    }
     fn all_taken(&self) -> bool;
     fn succeed(&self, first: usize, values: Vec<U::Output>);
     fn fail(&self, error: TaskError, ran: Ran);
@@ -145,6 +149,10 @@ where
         self.work.is_stream()
     }
 
+    fn ends_by_result(&self) -> bool {
+        self.work.ends_call.is_some()
+    }
+
     fn all_taken(&self) -> bool {
         self.work.all_taken()
     }
@@ -198,7 +206,13 @@ where
 {
     fn result(&mut self, value: <C::Task as Task>::Output) -> Option<T::Output> {
         match self.behind.result(value) {
-            Ok(value) => Some(value),
+            Ok(value) => {
+                if self.behind.work.ends_call.is_some_and(|ends| ends(&value)) {
+                    self.behind.work.stop();
+                    self.hand.discard();
+                }
+                Some(value)
+            }
             Err(failure) => {
                 self.hand.hand_over();
                 let error = TaskError::new(self.running, 1, failure);

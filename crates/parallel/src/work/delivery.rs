@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex};
 use super::order::Order;
 use super::results::Run;
 use crate::error::BackendError;
+use crate::panics;
 use crate::spin;
 
 /// In which order results are handed over.
@@ -133,7 +134,8 @@ impl<R> Delivery<R> {
             self.news.notify_one();
         }
         if let Some(waker) = waker {
-            waker.wake();
+            // It is the user's.
+            let _ = panics::catch(|| waker.wake());
         }
     }
 
@@ -214,15 +216,26 @@ impl<R> Delivery<R> {
     /// The same for a caller who is to be woken by its waker.
     #[cfg(feature = "stream")]
     pub(super) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<(usize, Run<R>)>> {
+        let ready = |state: &mut State<R>| match state.out.pop_front() {
+            Some(next) => Poll::Ready(Some(next)),
+            None if state.closed => Poll::Ready(None),
+            None => Poll::Pending,
+        };
+        let next = ready(&mut self.state.lock());
+        if next.is_ready() {
+            return next;
+        }
+        // Wakers are the user's, and are cloned and dropped without the lock.
+        let waker = context.waker().clone();
         let mut state = self.state.lock();
-        if let Some(next) = state.out.pop_front() {
-            return Poll::Ready(Some(next));
-        }
-        if state.closed {
-            return Poll::Ready(None);
-        }
-        state.waker = Some(context.waker().clone());
-        Poll::Pending
+        let next = ready(&mut state);
+        let unused = match next {
+            Poll::Ready(_) => Some(waker),
+            Poll::Pending => state.waker.replace(waker),
+        };
+        drop(state);
+        drop(unused);
+        next
     }
 
     /// The indices below `end` that have no outcome.
@@ -240,10 +253,22 @@ impl<R> Delivery<R> {
         self.state.lock().error.take()
     }
 
-    /// Takes out what was not handed over, to drop it.
-    pub(super) fn clear(&self) -> impl Sized + use<R> {
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.lock().closed
+    }
+
+    /// Drops what was not handed over.
+    pub(super) fn clear(&self) {
         let mut state = self.state.lock();
-        let order = std::mem::replace(&mut state.order, Order::new());
-        (order, std::mem::take(&mut state.out))
+        let early = std::mem::replace(&mut state.order, Order::new()).into_early();
+        let out = std::mem::take(&mut state.out);
+        drop(state);
+        let runs = out.into_iter().map(|(_, run)| run);
+        let early = early.filter_map(|(_, run)| run);
+        for run in runs.chain(early) {
+            if let Run::Values(values) = run {
+                panics::discard(values);
+            }
+        }
     }
 }

@@ -66,6 +66,8 @@ impl<T: Task> Work<'_, T> {
                 some_left.then(|| incomplete(complete))
             }
         };
+        // It is the user's to drop, as are the tasks that were not started.
+        source.discard();
         if let Some(watching) = &self.watching {
             watching.end();
         }

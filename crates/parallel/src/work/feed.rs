@@ -20,6 +20,7 @@ use super::batch::Sizing;
 use super::rota::{Rota, Since};
 use super::source::Batch;
 use super::stopping::Stopping;
+use crate::panics;
 use crate::spin;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread::{self, Thread, ThreadId};
@@ -121,13 +122,15 @@ impl<T> Feed<T> {
         asleep.iter().for_each(Thread::unpark);
     }
 
-    /// Nothing that waits shall be run. It is given to the caller, to drop it.
-    pub(super) fn clear(&self) -> impl Sized + use<T> {
+    /// Nothing that waits shall be run. It is dropped.
+    pub(super) fn clear(&self) {
         self.end(Ended::Unwanted);
         let mut state = lock(&self.state);
         let ready = std::mem::take(&mut state.ready);
         state.first += ready.len();
-        (ready, std::mem::take(&mut state.returned))
+        let returned = std::mem::take(&mut state.returned);
+        drop(state);
+        panics::discard(ready.into_iter().chain(returned.into_values().flatten()));
     }
 
     /// Takes the next batch, of this size. Waits for one if `wait`, until it is stopped.

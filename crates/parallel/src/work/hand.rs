@@ -99,12 +99,16 @@ impl<T: Task> Hand<T> {
         (held.first_value, std::mem::take(&mut held.values))
     }
 
-    fn take_tasks(&self) -> Batch<T> {
+    /// Has the tasks given to whoever is free, before their lane can find that it has none: it would begin with later
+    /// ones, and those may wait for these.
+    fn give_tasks(&self, give: impl FnOnce(Batch<T>)) {
         let mut held = lock(&self.0);
         held.calls = true;
-        Batch {
-            first: held.next,
-            tasks: std::mem::take(&mut held.tasks).collect(),
+        if held.tasks.len() > 0 {
+            give(Batch {
+                first: held.next,
+                tasks: std::mem::take(&mut held.tasks).collect(),
+            });
         }
     }
 }
@@ -147,10 +151,7 @@ impl<T: Task> Work<'_, T> {
         let _at_many = self.at_many();
         let hands = lock(&self.hands.0).clone();
         for hand in hands {
-            let tasks = hand.take_tasks();
-            if !tasks.is_empty() {
-                self.give_parts(vec![tasks]);
-            }
+            hand.give_tasks(|tasks| self.give_parts(vec![tasks]));
             self.deliver(&hand);
         }
     }
@@ -210,7 +211,7 @@ impl<T: Task> InHand<T> for OfLane<'_, '_, T> {
 
     fn discard(&mut self) {
         let tasks = std::mem::take(&mut lock(&self.hand.0).tasks);
-        let _ = panics::catch(move || drop(tasks));
+        panics::discard(tasks);
     }
 }
 

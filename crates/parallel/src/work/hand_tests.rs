@@ -21,6 +21,13 @@ fn run(hand: &Hand<Call>) -> (usize, Vec<usize>) {
     hand.take_values()
 }
 
+/// Takes what nobody runs yet.
+fn take_tasks(hand: &Hand<Call>) -> Batch<Call> {
+    let mut taken = batch(0..0);
+    hand.give_tasks(|tasks| taken = tasks);
+    taken
+}
+
 #[cfg(not(loom))]
 #[test]
 fn the_caller_is_called_for_many_tasks_once_it_has_found_none() {
@@ -29,7 +36,7 @@ fn the_caller_is_called_for_many_tasks_once_it_has_found_none() {
     assert!(hand.fill(batch(1..3)));
     assert_eq!(run(&hand), (1, vec![2, 4]));
     assert!(!hand.fill(batch(3..5)), "it has an alarm");
-    assert_eq!(hand.take_tasks().len(), 2);
+    assert_eq!(take_tasks(&hand).len(), 2);
     assert!(hand.fill(batch(5..7)));
 }
 
@@ -44,7 +51,7 @@ fn loom_finds_nothing_lost_and_nothing_twice() {
             let hand = Arc::clone(&hand);
             crate::sync::thread::spawn(move || (run(&hand), hand.fill(batch(3..5))))
         };
-        let taken = hand.take_tasks();
+        let taken = take_tasks(&hand);
         let before = hand.take_values();
         let (after, calls) = lane.join().unwrap();
         // Either it was taken of the second batch, or the caller is called for it.
@@ -70,5 +77,25 @@ fn loom_finds_nothing_lost_and_nothing_twice() {
         seen.extend((taken.first..).take(if taken.first < 3 { taken.len() } else { 0 }));
         seen.sort_unstable();
         assert_eq!(seen, [0, 1, 2]);
+    });
+}
+
+/// A lane that finds nothing in its hand finds what was taken from it where it is given to, and begins with nothing
+/// that comes behind it.
+#[cfg(loom)]
+#[test]
+fn loom_finds_no_task_that_is_nowhere() {
+    ::loom::model(|| {
+        let (hand, given) = (Arc::new(Hand::new()), Arc::new(Mutex::new(0)));
+        hand.fill(batch(0..3));
+        let lane = {
+            let (hand, given) = (Arc::clone(&hand), Arc::clone(&given));
+            crate::sync::thread::spawn(move || {
+                let (_, results) = run(&hand);
+                assert_eq!(results.len() + *lock(&given), 3);
+            })
+        };
+        hand.give_tasks(|tasks| *lock(&given) += tasks.len());
+        lane.join().unwrap();
     });
 }

@@ -3,6 +3,7 @@
 use super::order::Order;
 use super::room::Row;
 use crate::error::{Outcome, TaskError};
+use crate::panics;
 
 /// What stands for a run of indices: a result for each, or one failure.
 #[derive(Debug)]
@@ -190,7 +191,17 @@ impl<R> Results<R> {
     pub(super) fn into_values(mut self) -> Result<Vec<R>, TaskError> {
         match self.first_failure.take() {
             None => Ok(self.in_order()),
-            Some(error) => Err(error),
+            Some(error) => {
+                panics::discard(self.in_order());
+                for (_, part) in self.order.into_early() {
+                    match part {
+                        Part::Values(values) => panics::discard(values),
+                        Part::InPlace(row) => panics::discard(row.into_vec()),
+                        Part::Failure(_) => {}
+                    }
+                }
+                Err(error)
+            }
         }
     }
 

@@ -48,6 +48,7 @@ impl<T: Task> Work<'_, T> {
         let worker = self.lanes_here.fetch_add(1, Ordering::Relaxed);
         let worker = self.workers(1).start + worker;
         let wanted = self.watching().map(Watching::spans);
+        let ends_by_result = self.origin.as_ref().is_some_and(|it| it.ends_by_result());
         let mut hand = None;
         let here = Here::enter(worker, self.stopping(), wanted);
         let _inside = self.span.enter();
@@ -56,7 +57,7 @@ impl<T: Task> Work<'_, T> {
         }
         loop {
             let watched = self.watching().is_some() || spans::wanted();
-            if hand.is_none() && (watched || self.is_stream()) {
+            if hand.is_none() && (watched || self.is_stream() || ends_by_result) {
                 hand = Some(self.hand());
             }
             let at_many = self.at_many();
@@ -220,7 +221,7 @@ impl<T: Task> Work<'_, T> {
         }
         // What was not started after a stop is the user's to drop, and may panic too.
         if self.stopped() {
-            let _ = panics::catch(move || drop(tasks));
+            panics::discard(tasks);
         }
         next - batch.first
     }

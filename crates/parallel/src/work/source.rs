@@ -5,6 +5,9 @@ use parking_lot::Mutex;
 use super::batch::Sizing;
 use crate::panics::{self, Panic};
 
+/// So many tasks are taken from the iterator at a time.
+const PART: usize = 1 << 12;
+
 /// An iterator of tasks of whatever type, so that `Work` need not name it. One virtual call a batch.
 trait Feed<T>: Send {
     /// Moves up to `n` tasks into `tasks`.
@@ -16,7 +19,16 @@ trait Feed<T>: Send {
 
 impl<I: Iterator + Send> Feed<I::Item> for I {
     fn fill(&mut self, tasks: &mut Vec<I::Item>, n: usize) {
-        tasks.extend(self.take(n));
+        // A part at a time: a hint that lies about the least, or a large `n`, must not have it reserve all of that.
+        let mut left = n;
+        while left > 0 {
+            let (before, part) = (tasks.len(), left.min(PART));
+            tasks.extend(self.take(part));
+            left -= part;
+            if tasks.len() - before < part {
+                return;
+            }
+        }
     }
 
     fn at_most(&self) -> Option<usize> {
@@ -112,6 +124,13 @@ impl<'a, T> Source<'a, T> {
     /// Whether there is nothing left to hand out.
     pub(super) fn is_empty(&self) -> bool {
         self.ended && self.returned.is_empty()
+    }
+
+    /// Drops the iterator, and what nobody has taken.
+    pub(super) fn discard(self) {
+        let feed = self.feed;
+        let _ = panics::catch(move || drop(feed));
+        panics::discard(self.returned.into_iter().flat_map(|batch| batch.tasks));
     }
 
     pub(super) fn give_back(&mut self, batch: Batch<T>) {

@@ -86,12 +86,13 @@ impl<T: Task> Work<'_, T> {
             Ok(()) if complete < pulled || !feed.is_empty() => Some(incomplete(complete)),
             Ok(()) => None,
         };
-        // Before the rest of the input is given up, which would look like its end.
-        let may_be_more = self.at_most.is_none_or(|most| pulled < most);
-        let end = pulled + usize::from(may_be_more && !feed.is_exhausted());
         self.stop();
-        let _ = panics::catch(|| drop(feed.clear()));
+        feed.clear();
         if self.stopping.cancelled() {
+            // Now that no more are pulled.
+            let pulled = feed.pulled();
+            let may_be_more = self.at_most.is_none_or(|most| pulled < most);
+            let end = pulled + usize::from(may_be_more && !feed.is_exhausted());
             for index in delivery.missing(end) {
                 let error = TaskError::new(index, 0, Failure::Cancelled);
                 if let Some(watching) = &self.watching {
@@ -111,8 +112,16 @@ impl<T: Task> Work<'_, T> {
         self.stop();
         if let (Input::Feed(feed), Output::Handed(delivery)) = (&self.input, &self.output) {
             delivery.close(None);
-            let waiting = (feed.clear(), delivery.clear());
-            let _ = panics::catch(move || drop(waiting));
+            feed.clear();
+            delivery.clear();
+        }
+    }
+
+    /// Whether nobody waits for it any more, or nobody has to.
+    pub(crate) fn is_closed(&self) -> bool {
+        match &self.output {
+            Output::Handed(delivery) => delivery.is_closed(),
+            Output::Kept(..) => false,
         }
     }
 }
@@ -161,7 +170,7 @@ impl<R> Cursor<R> {
         self.next_until(work, None).unwrap_or(None)
     }
 
-    /// The same, but sleeps no longer than this.
+    /// The same, but sleeps until this deadline at most.
     #[inline]
     pub(crate) fn next_until<T: Task<Output = R>>(
         &mut self,
@@ -177,7 +186,7 @@ impl<R> Cursor<R> {
         loop {
             let (first, run) = match delivery.next(deadline, || work.reclaim())? {
                 Some(next) => next,
-                None => return Ok(self.last(work)),
+                None => return Ok(None),
             };
             if let Some(next) = self.unpack(work, first, run) {
                 return Ok(Some(next));
@@ -202,7 +211,7 @@ impl<R> Cursor<R> {
             let (first, run) = match delivery.poll_next(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(next)) => next,
-                Poll::Ready(None) => return Poll::Ready(self.last(work)),
+                Poll::Ready(None) => return Poll::Ready(None),
             };
             if let Some(next) = self.unpack(work, first, run) {
                 return Poll::Ready(Some(next));
@@ -249,8 +258,11 @@ impl<R> Cursor<R> {
         }
     }
 
-    /// What stands for all that did not run, if the backend could not go on.
-    fn last<T: Task<Output = R>>(&self, work: &Work<'_, T>) -> Option<(usize, Outcome<R>)> {
+    /// After all others, what stands for all that did not run, if the backend could not go on.
+    pub(crate) fn last<T: Task<Output = R>>(
+        &self,
+        work: &Work<'_, T>,
+    ) -> Option<(usize, Outcome<R>)> {
         let message = self.take_error(work)?.to_string();
         let failure = Failure::Backend { message };
         Some((self.end, Err(TaskError::new(self.end, 0, failure))))

@@ -17,6 +17,7 @@ fn on_clusters() {
 }
 
 mod any;
+mod broken;
 mod custom;
 mod sequential;
 mod threads;

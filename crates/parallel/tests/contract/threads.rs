@@ -29,6 +29,7 @@ fn parallel(n_jobs: i32) -> parallel::Parallel<Here> {
 }
 
 mod apart;
+mod ends;
 
 mod alone {
     use std::collections::HashSet;

@@ -60,7 +60,7 @@ use crate::work::Work;
 /// | `retry_panics` | `true` or `false` |
 /// | `memory_limit` | bytes: `1000000`, `512K`, `512M` or `512MiB`, `1.5G`, of 1024 each |
 /// | `output` | `inherit`, `null` or `lines` |
-/// | `tracing` | `error`, `warn`, `info`, `debug` or `trace` |
+/// | `tracing` | `off`, `error`, `warn`, `info`, `debug` or `trace` |
 /// | `env.NAME` | text without commas, for the environment variable `NAME` |
 ///
 /// ```
@@ -100,7 +100,8 @@ impl AnyBackend {
     /// The backend of this name, with these options, as said [above](AnyBackend).
     ///
     /// # Errors
-    /// If the name, an option or a value is not known; it lists those that are.
+    /// If the name, an option or a value is not known; it lists those that are. A cluster is connected to, or started, here and
+    /// now: if it does not answer, that is an error after some seconds.
     ///
     /// ```
     /// use parallel::AnyBackend;
@@ -120,6 +121,10 @@ impl AnyBackend {
             "sequential" => Place::Sequential(spec.without_options(Sequential::new)?),
             "threads" | "threading" => Place::Threads(spec.without_options(Threads::new)?),
             "processes" | "loky" | "multiprocessing" => processes(&spec)?,
+            "dask" | "ray" => {
+                spec.without_options(|| ())?;
+                return Err(spec.unknown());
+            }
             _ => {
                 let made = registry::make(&spec)?;
                 return Ok(Self::at(None, Place::Own(made)));

@@ -12,7 +12,7 @@ macro_rules! worker_options {
                 self
             }
 
-            /// How often a task is started again whose worker process died or that ran for too long; see
+            /// How often a task is started again whose worker process died, that ran for too long or wanted too much memory; see
             /// [`Processes::retries`](crate::Processes::retries). By default not at all.
             ///
             /// What the cluster loses, with a node or with one of its own workers, runs again all the same, so

@@ -1,6 +1,7 @@
 //! What a task leaves for the end of its batch.
 
 use std::cell::Cell;
+use std::panic;
 
 use std::sync::{Arc, Mutex};
 
@@ -40,6 +41,34 @@ fn what_is_left_is_done_once_for_the_batch() {
         };
         assert_eq!(batch, [expected; 4]);
     }
+}
+
+#[test]
+fn what_is_left_may_panic_with_what_panics_when_it_is_dropped() {
+    if !super::super::IN_BATCHES {
+        // What is called at once is a part of its task.
+        return;
+    }
+    struct Trap;
+    impl Drop for Trap {
+        fn drop(&mut self) {
+            panic::panic_any(Self);
+        }
+    }
+    let task = |i: u32| {
+        at_batch_end(|| panic::panic_any(Trap));
+        i
+    };
+    let parallel = parallel(2);
+    assert_eq!(
+        with_deadline(|| parallel.map(task, 0..5)).unwrap(),
+        [0, 1, 2, 3, 4]
+    );
+    let tasks = (0..5).map(move |i| delayed(task, i));
+    assert!(with_deadline(|| parallel
+        .iter(tasks)
+        .map(Result::unwrap)
+        .eq(0..5)));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Calls that are stopped from outside.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 
@@ -150,5 +152,23 @@ fn a_complete_call_is_not_cancelled() {
     // The thread that pulls may not have begun.
     for _ in 0..20 {
         assert_eq!(parallel.iter(none()).count(), 0);
+    }
+}
+
+#[test]
+fn a_stream_has_an_outcome_for_all_that_was_pulled() {
+    for _ in 0..20 {
+        with_deadline(|| {
+            let (token, pulled) = (CancelToken::new(), Arc::new(AtomicUsize::new(0)));
+            let count = Arc::clone(&pulled);
+            let input = endless(&token, 700).inspect(move |_| {
+                count.fetch_add(1, Ordering::SeqCst);
+            });
+            let parallel = parallel(2).cancel_token(token.clone());
+            let outcomes = parallel.iter(input.map(|i| delayed(square, i)));
+            let outcomes = outcomes.count();
+            let pulled = pulled.load(Ordering::SeqCst);
+            assert!(pulled <= outcomes, "{pulled} pulled, {outcomes} outcomes");
+        });
     }
 }
