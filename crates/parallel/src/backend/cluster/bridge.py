@@ -150,12 +150,16 @@ class Bridge:
         self.chore(self.renew())
 
     async def renew(self):
+        """Has the nodes hear of the program by the clock: one that does not answer keeps the others from nothing."""
         while True:
             await asyncio.sleep(RENEW)
-            try:
-                await self.engine.renew()
-            except Exception as error:
-                print(f"cannot renew the lease: {text_of(error)}", file=sys.stderr)
+            self.chore(self.renew_once())
+
+    async def renew_once(self):
+        try:
+            await self.engine.renew()
+        except Exception as error:
+            print(f"cannot renew the lease: {text_of(error)}", file=sys.stderr)
 
     async def ship(self, path):
         def read():

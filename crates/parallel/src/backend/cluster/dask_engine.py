@@ -33,6 +33,8 @@ CLEAN = f"""(ORDER, [__import__('os').path.exists(path) and __import__('os').rem
 MOST_TOLD = 100
 # So often something is sent to workers.
 TRIES = 3
+# A worker that says nothing for so many seconds, as it is stopped or a task holds its interpreter, holds up nobody else.
+PATIENCE = 5.0
 
 
 class Engine:
@@ -49,6 +51,8 @@ class Engine:
         self.names = {"name": name, "text": zlib.compress(runtime.encode()), "session": self.session}
         self.client = self.cluster = self.digest = self.queue = None
         self.futures = {}
+        # What has been sent to workers, as long as not all of them have answered.
+        self.unanswered = set()
         # By name, what keeps an array with some worker.
         self.arrays = {}
         self.plugin = f"parallel-{self.session}"
@@ -100,6 +104,34 @@ class Engine:
                     f"the same with `{sys.executable} -m pip install distributed=={theirs}`"
                 )
         return f"distributed {ours}"
+
+    async def workers(self):
+        """Those of whom the scheduler hears, and those that say nothing."""
+        info = await self.client.scheduler.identity(n_workers=-1)
+        heard = {address: worker["last_seen"] for address, worker in info["workers"].items()}
+        # By the scheduler's own clock.
+        since = max(heard.values(), default=0) - PATIENCE
+        return ([address for address in heard if heard[address] > since],
+                [address for address in heard if heard[address] <= since])
+
+    def send(self, message):
+        """Sends something to workers, of which some may never answer."""
+        task = self.loop.create_task(message)
+        self.unanswered.add(task)
+
+        def answered(task):
+            self.unanswered.discard(task)
+            # Nobody may have waited for it.
+            task.cancelled() or task.exception()
+
+        task.add_done_callback(answered)
+        return task
+
+    async def in_time(self, message):
+        """Sends something to workers, and returns what all answer; nothing if one is late, which may hear of it yet."""
+        task = self.send(message)
+        done, _ = await asyncio.wait([task], timeout=PATIENCE)
+        return task.result() if done else None
 
     async def slots(self):
         info = await self.client.scheduler.identity(n_workers=-1)
@@ -193,9 +225,19 @@ class Engine:
         return answer
 
     async def order(self, order, *arguments, text=ORDER):
-        """Has each worker do something."""
+        """Has each worker do something; what they answer, if it comes in time."""
         names = dict(self.names, order=order, arguments=arguments, filename=getattr(self, "filename", ""))
-        return await self.client.run(eval, text, names, on_error="ignore")
+
+        def tell(workers):
+            return self.client.run(eval, text, names, workers=workers, on_error="ignore")
+
+        awake = None
+        if self.unanswered:
+            # All answers come together, so not with those of whoever is silent.
+            awake, silent = await self.workers()
+            if silent:
+                self.send(tell(silent))
+        return await self.in_time(tell(awake)) or {}
 
     async def cancel(self, batches):
         answers = await self.order("cancel", batches)

@@ -1,4 +1,4 @@
-//! What a node makes of orders that come at times which no engine can be made to choose. The slots are real.
+//! What a node and the bridge make of what no engine can be made to do in time. The slots are real.
 
 use std::process::Command;
 
@@ -51,4 +51,15 @@ fn a_batch_is_cancelled_that_its_slot_does_not_know_yet() {
     // It has begun, or it has not; but it does not go on until it is killed.
     let (report, _) = batch::open::<Report>(&output.stdout).unwrap();
     assert_eq!(report.error, None, "{said}");
+}
+
+#[test]
+fn the_bridge_waits_for_nobody_who_does_not_answer() {
+    let output = with_deadline(|| {
+        let mut python = Command::new(python());
+        python.args(["-c", include_str!("bridge_tests.py"), include_str!("bridge.py")]);
+        python.output().expect("install python3")
+    });
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
 }
