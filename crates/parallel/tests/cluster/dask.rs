@@ -26,6 +26,7 @@ mod output;
 #[path = "program.rs"]
 mod program;
 mod refused;
+mod silent;
 
 type Here = Dask;
 

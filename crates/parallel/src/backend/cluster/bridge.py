@@ -71,7 +71,8 @@ class Bridge:
         self.texts = texts
         self.loop = asyncio.get_running_loop()
         self.engine = None
-        self.shipped = None
+        # Where the executable is and what it was when it was first read, and the task that ships it.
+        self.executable = self.digest = self.shipped = None
         # Those that have no answer: the call and the asyncio task of each.
         self.batches = {}
         # When each of these has run, though its answer may be on its way yet.
@@ -109,7 +110,7 @@ class Bridge:
         if kind == HELLO:
             self.chore(self.hello(word, payload))
         elif kind == SHIP:
-            self.shipped = self.chore(self.ship(os.fsdecode(payload)))
+            self.executable, self.digest, self.shipped = os.fsdecode(payload), None, None
         elif kind == SUBMIT and len(payload) >= 32:
             call, tries, after, count = struct.unpack_from("<QQQQ", payload)
             ids, payload = payload[32:32 + 16 * count], payload[32 + 16 * count:]
@@ -162,6 +163,7 @@ class Bridge:
             print(f"cannot renew the lease: {text_of(error)}", file=sys.stderr)
 
     async def ship(self, path):
+        """Ships the executable; whether all nodes have it then."""
         def read():
             with open(path, "rb") as file:
                 executable = file.read()
@@ -171,7 +173,10 @@ class Bridge:
             executable, digest = await self.loop.run_in_executor(None, read)
         except OSError as error:
             raise Fatal(f"the executable to ship cannot be read: {error}") from None
-        await self.engine.ship(executable, digest)
+        if self.digest not in (None, digest):
+            raise Fatal(f"the executable to ship, {path}, has changed since it was shipped first")
+        self.digest = digest
+        return await self.engine.ship(executable, digest)
 
     async def store(self, array):
         """Has the engine keep an array for the nodes."""
@@ -210,7 +215,6 @@ class Bridge:
     async def outcome(self, batch, call, tries, after, arrays, payload):
         if call in self.cancelled:
             raise asyncio.CancelledError
-        await asyncio.shield(self.shipped)
         if after in self.ended:
             await self.ended[after].wait()
             if call in self.cancelled:
@@ -218,6 +222,8 @@ class Bridge:
         once = tries == 1
         while True:
             tries -= 1
+            shipped = self.shipped = self.shipped or self.chore(self.ship(self.executable))
+            everywhere = await asyncio.shield(shipped)
             for array in arrays:
                 array.storing = array.storing or self.chore(self.store(array))
             stored = [array.storing for array in arrays]
@@ -233,6 +239,14 @@ class Bridge:
             except ChildProcessError as error:
                 if tries <= 0 or call in self.cancelled:
                     raise Lost(text_of(error)) from None
+            except EOFError as error:
+                # The executable is not there; nothing of the batch was run.
+                if call in self.cancelled or everywhere and tries <= -TRIES:
+                    raise OSError(str(error)) from None
+                # As long as it is on its way to some nodes, it may be so to that one.
+                tries += not everywhere
+                if self.shipped is shipped:
+                    self.shipped = None
             except LookupError as error:
                 # An array went with the node that had it; nothing of the batch was run.
                 if tries <= -TRIES or call in self.cancelled:

@@ -1,7 +1,8 @@
-"""Has the bridge renew the lease by an engine that does not answer."""
+"""Has the bridge work with engines that do not do what they should."""
 
 import asyncio
 import io
+import struct
 import sys
 import types
 
@@ -31,4 +32,32 @@ async def the_lease_is_renewed_by_the_clock():
     await asyncio.wait_for(here.engine.often.wait(), 10)
 
 
+class Late:
+    """An engine that has not got the executable everywhere before it was shipped twice."""
+
+    def __init__(self):
+        self.shipped = 0
+
+    async def ship(self, executable, digest):
+        self.shipped += 1
+        return self.shipped == 2
+
+    async def run(self, *_):
+        if self.shipped < 2:
+            raise EOFError("it is not there")
+        return b"answer"
+
+
+async def a_batch_runs_again_where_the_executable_comes_late():
+    here = bridge.Bridge(io.BytesIO(), {})
+    here.engine = Late()
+    here.frame(bridge.SHIP, 0, b"/dev/null")
+    # May be run once only, and has not been so yet.
+    here.frame(bridge.SUBMIT, 1, struct.pack("<QQQQ", 7, 1, 0, 0))
+    _, task = here.batches[1]
+    await asyncio.wait_for(task, 10)
+    assert here.writer.getvalue()[16:] == b"answer" + bridge.DONE, here.writer.getvalue()
+
+
 asyncio.run(the_lease_is_renewed_by_the_clock())
+asyncio.run(a_batch_runs_again_where_the_executable_comes_late())

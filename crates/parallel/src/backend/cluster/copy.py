@@ -58,13 +58,14 @@ class Copy:
             remove_unused(os.path.join(self.store, name))
 
     def write(self, digest, executable):
+        """It is an `EOFError` if the executable is not here, or not all of it: it may be on its way."""
         new = self.path + ".new"
         if callable(executable):
             executable = executable()
         try:
             if isinstance(executable, str):
                 if not os.path.exists(executable):
-                    raise OSError(f"the program's executable is not at {executable}, where it was shipped to")
+                    raise EOFError(f"the program's executable is not at {executable}, where it was shipped to")
                 with open(executable, "rb") as file:
                     write(new, stdin=file)
             else:
@@ -72,7 +73,7 @@ class Copy:
             with open(new, "rb") as file:
                 found = hashlib.sha256(file.read()).hexdigest()
             if found != digest:
-                raise OSError(f"the executable arrived damaged at {new}: {found} instead of {digest}")
+                raise EOFError(f"the executable arrived damaged at {new}: {found} instead of {digest}")
             os.chmod(new, 0o700)
             probe(new)
             os.rename(new, self.path)

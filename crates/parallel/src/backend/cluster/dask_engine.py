@@ -49,7 +49,7 @@ class Engine:
         self.session = uuid.uuid4().hex
         name = "parallel_runtime_" + hashlib.sha256(runtime.encode()).hexdigest()[:16]
         self.names = {"name": name, "text": zlib.compress(runtime.encode()), "session": self.session}
-        self.client = self.cluster = self.digest = self.queue = None
+        self.client = self.cluster = self.digest = self.shipping = self.queue = None
         self.futures = {}
         # What has been sent to workers, as long as not all of them have answered.
         self.unanswered = set()
@@ -94,8 +94,12 @@ class Engine:
 
     async def check_versions(self):
         ours = self.distributed.__version__
-        versions = await self.client.get_versions(check=False)
-        there = {"the scheduler": versions["scheduler"], **(versions["workers"] or {})}
+        scheduler = self.client.scheduler
+        awake, _ = await self.workers()
+        # As `get_versions` does, which waits for all.
+        question = {"op": "versions", "packages": []}
+        workers = await self.in_time(scheduler.broadcast(msg=question, workers=awake, on_error="ignore"))
+        there = {"the scheduler": await scheduler.versions(packages=[]), **(workers or {})}
         for where, what in there.items():
             theirs = (what or {}).get("packages", {}).get("distributed")
             if theirs != ours:
@@ -171,12 +175,23 @@ class Engine:
             pass
 
     async def ship(self, executable, digest):
-        self.digest = digest
-        self.filename = f"{self.plugin}-{digest[:16]}"
-        # By reference: the class is Dask's own.
-        plugin = self.distributed.diagnostics.plugin.UploadFile(os.devnull, load=False)
-        plugin.filename, plugin.data = self.filename, executable
-        await self.sure(lambda: self.client.register_plugin(plugin, name=self.plugin))
+        """Whether all workers have it then: those that are silent get it when they are so no more."""
+        if digest != self.digest or self.shipping.done():
+            self.digest = digest
+            self.filename = f"{self.plugin}-{digest[:16]}"
+            # By reference: the class is Dask's own.
+            plugin = self.distributed.diagnostics.plugin.UploadFile(os.devnull, load=False)
+            plugin.filename, plugin.data = self.filename, executable
+            self.shipping = self.send(self.sure(lambda: self.client.register_plugin(plugin, name=self.plugin)))
+        while True:
+            done, _ = await asyncio.wait([self.shipping], timeout=PATIENCE)
+            if done:
+                self.shipping.result()
+                return True
+            # If all are awake it only takes its time.
+            _, silent = await self.workers()
+            if silent:
+                return False
 
     async def store(self, name, content):
         [self.arrays[name]] = await self.sure(lambda: self.client.scatter([content], hash=False))

@@ -244,6 +244,7 @@ class Engine:
     async def ship(self, executable, digest):
         self.executable = await self.aside(self.ray.put, executable)
         self.digest = digest
+        return True
 
     async def hear(self):
         """Hears what happens in batches that have not ended."""

@@ -264,6 +264,8 @@ def run(session, digest, executable, folder, slots, batch, payload, tell, arrays
         raise OSError(f"{error} (on {host})") from None
     except LookupError as error:
         raise LookupError(f"{error} (on {host})") from None
+    except EOFError as error:
+        raise EOFError(f"{error} (on {host})") from None
     if not slot:
         return b""
     answer = None

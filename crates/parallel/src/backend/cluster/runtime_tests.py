@@ -1,6 +1,11 @@
-"""Runs a batch as an engine's worker does, and has it cancelled when it has been given a slot which does not know it yet."""
+"""Runs a batch as an engine's worker does, and has it cancelled when it has been given a slot which does not know it yet.
+Then one whose executable comes late."""
 
+import hashlib
+import os
+import shutil
 import sys
+import tempfile
 import types
 
 text, executable, payload = sys.argv[1:]
@@ -23,4 +28,29 @@ assert runtime.cancel("session", [7, 8]) == [7]
 # And what was cancelled before it came does not begin.
 assert runtime.run("session", "", None, "", 1, 8, bytes.fromhex(payload), None) == b""
 runtime.forget("session")
+
+with tempfile.TemporaryDirectory() as folder:
+    shipped = os.path.join(folder, "shipped")
+    with open(executable, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+
+    def run():
+        return runtime.run("late", digest, shipped, folder, 1, 9, b"", None)
+
+    runtime.cancel("late", [9])
+    # Of an executable that is on its way nothing is there, and then a part.
+    for part in (None, b"#!"):
+        if part:
+            with open(shipped, "wb") as file:
+                file.write(part)
+        try:
+            assert not run()
+        except EOFError as error:
+            assert shipped in str(error) or digest in str(error)
+        else:
+            assert False
+    # When it has come nothing is held against it.
+    shutil.copy(executable, shipped)
+    assert run() == b""
+    runtime.forget("late")
 sys.stdout.buffer.write(answer)

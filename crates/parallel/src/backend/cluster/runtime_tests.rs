@@ -57,7 +57,11 @@ fn a_batch_is_cancelled_that_its_slot_does_not_know_yet() {
 fn the_bridge_waits_for_nobody_who_does_not_answer() {
     let output = with_deadline(|| {
         let mut python = Command::new(python());
-        python.args(["-c", include_str!("bridge_tests.py"), include_str!("bridge.py")]);
+        python.args([
+            "-c",
+            include_str!("bridge_tests.py"),
+            include_str!("bridge.py"),
+        ]);
         python.output().expect("install python3")
     });
     let said = String::from_utf8_lossy(&output.stderr);
