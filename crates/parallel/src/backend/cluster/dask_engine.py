@@ -274,18 +274,25 @@ class Engine:
         await self.order("touch")
 
     async def close(self):
+        steps = []
+        if self.digest:
+            steps += [self.in_time(self.client.unregister_worker_plugin(self.plugin)), self.order("forget", text=CLEAN),
+                      self.in_time(self.client.set_metadata([self.session], None))]
+        if self.queue:
+            steps.append(self.in_time(self.hear_no_more()))
         try:
-            if self.digest:
-                await self.client.unregister_worker_plugin(self.plugin)
-                await self.order("forget", text=CLEAN)
-                await self.client.set_metadata([self.session], None)
-            if self.queue:
-                # The scheduler would wait for ever for whom it can give the next word to.
-                await self.queue.put(None)
-                await self.hearing
-                self.queue.close()
+            # What one of them cannot do shall keep no other from it.
+            for outcome in await asyncio.gather(*steps, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    print(f"while leaving: {outcome}", file=sys.stderr)
         finally:
             if self.client:
                 await self.client.close()
             if self.cluster:
                 await self.cluster.close()
+
+    async def hear_no_more(self):
+        # The scheduler would wait for ever for whom it can give the next word to.
+        await self.queue.put(None)
+        await self.hearing
+        self.queue.close()

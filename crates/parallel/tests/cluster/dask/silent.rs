@@ -1,10 +1,13 @@
 //! A worker that is there and does not answer: it holds up nobody else.
 
+use std::fs;
+use std::path::Path;
+
 use cluster_harness::{DaskCluster, Program};
 use parallel::Dask;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::home::{good, outcomes};
+use crate::home::{gone, good, outcomes};
 use crate::tools::with_deadline;
 
 /// The process that runs batches on a worker, stopped. Dropped, it goes on.
@@ -45,4 +48,44 @@ fn a_stopped_worker_keeps_no_program_from_the_others() {
         caller.answer();
     });
     good(all, 2);
+}
+
+#[test]
+fn to_leave_cleans_up_on_the_others_while_a_worker_is_stopped() {
+    let cluster = DaskCluster::start();
+    let dask = Dask::connect(cluster.address()).unwrap();
+    let mut slots = Vec::new();
+    let all = outcomes(&dask, 2, |home| {
+        for caller in [home.next(), home.next()] {
+            slots.push((caller.engine, caller.slot));
+            caller.answer();
+        }
+    });
+    good(all, 2);
+    let stopped = Stopped::new(&cluster.workers()[0]);
+    with_deadline(|| drop(dask));
+    slots.retain(|&(engine, _)| engine != stopped.0);
+    assert!(!slots.is_empty());
+    with_deadline(|| slots.into_iter().for_each(|(_, slot)| gone(slot)));
+    assert_eq!(shipped(cluster.workers()[1].folder()), 0);
+    let other = cluster.workers()[0].folder();
+    assert_eq!(shipped(other), 1, "it is stopped");
+}
+
+/// How many files there are in a worker's folders that were shipped to it.
+fn shipped(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let counts = entries.map(|entry| {
+        if entry.file_type().unwrap().is_dir() {
+            shipped(&entry.path())
+        } else {
+            usize::from(
+                entry
+                    .file_name()
+                    .as_encoded_bytes()
+                    .starts_with(b"parallel-"),
+            )
+        }
+    });
+    counts.sum()
 }
