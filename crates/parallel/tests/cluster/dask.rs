@@ -16,6 +16,7 @@ mod behaviours_together;
 #[path = "../contract/behaviours/workers.rs"]
 mod behaviours_workers;
 mod certificates;
+mod kept;
 #[path = "local.rs"]
 mod local;
 #[path = "losses.rs"]

@@ -13,8 +13,8 @@ STUB = """(lambda modules: (modules.get(name) or (lambda module: (
     exec(compile(__import__('zlib').decompress(text), 'runtime.py', 'exec'), module.__dict__), modules.setdefault(name, module))[1])(
         type(modules['sys'])(name))))(__import__('sys').modules)"""
 # Where nothing may run twice, who begins with a batch says so at the scheduler, if nobody has before.
-MAY = """(not once or (lambda client: client.get_metadata([session, str(batch)], default=None) is None and (
-    client.set_metadata([session, str(batch)], 1), True)[1])(__import__('distributed').get_client()))"""
+MAY = """(not once or (lambda begun: not begun.is_set() and (begun.set(), True)[1])(
+    __import__('distributed').Event(begun)))"""
 # From whichever worker has the array. As an argument it would draw all batches to that one.
 FETCH = """(lambda distributed, client: client.gather(distributed.Future(key, client, state="memory"), direct=True))(
     __import__('distributed'), __import__('distributed').get_client())"""
@@ -51,6 +51,8 @@ class Engine:
         self.names = {"name": name, "text": zlib.compress(runtime.encode()), "session": self.session}
         self.client = self.cluster = self.digest = self.shipping = self.queue = None
         self.futures = {}
+        # What the scheduler may have been told of batches that may begin once.
+        self.begun = set()
         # What has been sent to workers, as long as not all of them have answered.
         self.unanswered = set()
         # By name, what keeps an array with some worker.
@@ -217,11 +219,13 @@ class Engine:
 
     async def run(self, batch, payload, arrays, once, ended):
         arrays = [(name, self.arrays[name].key) for name in arrays]
+        key = f"{self.plugin}-{batch}-{uuid.uuid4().hex[:8]}"
         names = dict(self.names, digest=self.digest, filename=self.filename, batch=batch, payload=payload,
-                     once=once, arrays=arrays, most_told=MOST_TOLD)
-        future = self.client.submit(
-            eval, RUN, names, key=f"{self.plugin}-{batch}-{uuid.uuid4().hex[:8]}", pure=False)
+                     once=once, begun=key, arrays=arrays, most_told=MOST_TOLD)
+        future = self.client.submit(eval, RUN, names, key=key, pure=False)
         self.futures[batch] = future
+        if once:
+            self.begun.add(key)
         future.add_done_callback(
             lambda future: future.status == "finished" and self.loop.call_soon_threadsafe(ended))
         try:
@@ -233,11 +237,18 @@ class Engine:
         finally:
             self.futures.pop(batch, None)
             future.release()
+            if once:
+                self.send(self.forget_begun(key))
         if answer is True:
             raise Lost("a worker of the cluster that had it is gone, and nothing shall run twice")
         if not answer:
             raise asyncio.CancelledError
         return answer
+
+    async def forget_begun(self, begun):
+        """Has the scheduler forget that a batch has begun: it keeps nothing of an event that is cleared."""
+        await self.distributed.Event(begun, self.client).clear()
+        self.begun.discard(begun)
 
     async def order(self, order, *arguments, text=ORDER):
         """Has each worker do something; what they answer, if it comes in time."""
@@ -276,8 +287,8 @@ class Engine:
     async def close(self):
         steps = []
         if self.digest:
-            steps += [self.in_time(self.client.unregister_worker_plugin(self.plugin)), self.order("forget", text=CLEAN),
-                      self.in_time(self.client.set_metadata([self.session], None))]
+            steps += [self.in_time(self.client.unregister_worker_plugin(self.plugin)), self.order("forget", text=CLEAN)]
+        steps += [self.in_time(self.forget_begun(event)) for event in self.begun]
         if self.queue:
             steps.append(self.in_time(self.hear_no_more()))
         try:
@@ -295,4 +306,6 @@ class Engine:
         # The scheduler would wait for ever for whom it can give the next word to.
         await self.queue.put(None)
         await self.hearing
+        # To await a queue has it made twice.
+        self.queue.close()
         self.queue.close()
