@@ -163,7 +163,7 @@ class Bridge:
             print(f"cannot renew the lease: {text_of(error)}", file=sys.stderr)
 
     async def ship(self, path):
-        """Ships the executable; whether all nodes have it then."""
+        """Ships the executable; whether some nodes get it later."""
         def read():
             with open(path, "rb") as file:
                 executable = file.read()
@@ -223,7 +223,7 @@ class Bridge:
         while True:
             tries -= 1
             shipped = self.shipped = self.shipped or self.chore(self.ship(self.executable))
-            everywhere = await asyncio.shield(shipped)
+            late = await asyncio.shield(shipped)
             for array in arrays:
                 array.storing = array.storing or self.chore(self.store(array))
             stored = [array.storing for array in arrays]
@@ -241,10 +241,10 @@ class Bridge:
                     raise Lost(text_of(error)) from None
             except EOFError as error:
                 # The executable is not there; nothing of the batch was run.
-                if call in self.cancelled or everywhere and tries <= -TRIES:
+                if call in self.cancelled or not late and tries <= -TRIES:
                     raise OSError(str(error)) from None
                 # As long as it is on its way to some nodes, it may be so to that one.
-                tries += not everywhere
+                tries += bool(late)
                 if self.shipped is shipped:
                     self.shipped = None
             except LookupError as error:

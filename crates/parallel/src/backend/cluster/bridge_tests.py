@@ -4,6 +4,7 @@ import asyncio
 import io
 import struct
 import sys
+import threading
 import types
 
 bridge = types.ModuleType("bridge")
@@ -40,7 +41,7 @@ class Late:
 
     async def ship(self, executable, digest):
         self.shipped += 1
-        return self.shipped == 2
+        return self.shipped < 2
 
     async def run(self, *_):
         if self.shipped < 2:
@@ -59,5 +60,38 @@ async def a_batch_runs_again_where_the_executable_comes_late():
     assert here.writer.getvalue()[16:] == b"answer" + bridge.DONE, here.writer.getvalue()
 
 
+class Slow:
+    """Ray, where large values take for ever and all else no time."""
+
+    def __init__(self):
+        self.end = threading.Event()
+        self.begun = threading.Semaphore(0)
+
+    def put(self, content):
+        self.begun.release()
+        self.end.wait()
+
+    def cluster_resources(self):
+        return {"CPU": 2}
+
+
+async def ray_is_heard_of_while_many_arrays_are_on_their_way():
+    module = types.ModuleType("engine")
+    exec(compile(sys.argv[2], "ray_engine.py", "exec"), module.__dict__)
+    module.PATIENCE = 2.0
+    said = []
+    engine = module.Engine({"address": ""}, "", said.append, said.append, None)
+    engine.ray = Slow()
+    storing = [asyncio.create_task(engine.store(str(number), b"")) for number in range(100)]
+    await asyncio.get_running_loop().run_in_executor(engine.control, engine.ray.begun.acquire)
+    try:
+        await engine.renew()
+        assert said == [2], said
+    finally:
+        engine.ray.end.set()
+        await asyncio.wait(storing)
+
+
 asyncio.run(the_lease_is_renewed_by_the_clock())
 asyncio.run(a_batch_runs_again_where_the_executable_comes_late())
+asyncio.run(ray_is_heard_of_while_many_arrays_are_on_their_way())

@@ -177,7 +177,7 @@ class Engine:
             pass
 
     async def ship(self, executable, digest):
-        """Whether all workers have it then: those that are silent get it when they are so no more."""
+        """Whether there are workers that get it later, since they are silent now."""
         if digest != self.digest or self.shipping.done():
             self.digest = digest
             self.filename = f"{self.plugin}-{digest[:16]}"
@@ -189,11 +189,11 @@ class Engine:
             done, _ = await asyncio.wait([self.shipping], timeout=PATIENCE)
             if done:
                 self.shipping.result()
-                return True
+                return False
             # If all are awake it only takes its time.
             _, silent = await self.workers()
             if silent:
-                return False
+                return True
 
     async def store(self, name, content):
         [self.arrays[name]] = await self.sure(lambda: self.client.scatter([content], hash=False))

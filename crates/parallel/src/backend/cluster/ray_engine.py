@@ -2,6 +2,7 @@
 has one slot. Ray repeats nothing by itself: what it loses the bridge submits again."""
 
 import asyncio
+import concurrent.futures
 import functools
 import logging
 import os
@@ -145,14 +146,15 @@ class Engine:
         self.loop = asyncio.get_running_loop()
         self.session = uuid.uuid4().hex
         self.function = runner(f"parallel_runtime_{self.session}", runtime)
+        self.control = concurrent.futures.ThreadPoolExecutor()
         self.arrays = {}
         self.folder = self.near = self.far = self.board = self.executable = self.digest = None
         # How many batches Ray has, and how many it can run.
         self.batches = self.count = 0
 
     def aside(self, function, *arguments, **named):
-        """Calls what may take its time, in a thread."""
-        return self.loop.run_in_executor(None, functools.partial(function, *arguments, **named))
+        """Calls what may take its time, in a thread; but for large values, which would have all of them for long."""
+        return self.loop.run_in_executor(self.control, functools.partial(function, *arguments, **named))
 
     async def connect(self):
         if not self.local:
@@ -242,9 +244,8 @@ class Engine:
         self.tell_slots(await self.slots())
 
     async def ship(self, executable, digest):
-        self.executable = await self.aside(self.ray.put, executable)
+        self.executable = await asyncio.to_thread(self.ray.put, executable)
         self.digest = digest
-        return True
 
     async def hear(self):
         """Hears what happens in batches that have not ended."""
@@ -259,7 +260,7 @@ class Engine:
                 self.told(batch, payload)
 
     async def store(self, name, content):
-        self.arrays[name] = await self.aside(self.ray.put, content)
+        self.arrays[name] = await asyncio.to_thread(self.ray.put, content)
 
     async def drop(self, names):
         for name in names:

@@ -61,6 +61,7 @@ fn the_bridge_waits_for_nobody_who_does_not_answer() {
             "-c",
             include_str!("bridge_tests.py"),
             include_str!("bridge.py"),
+            include_str!("ray_engine.py"),
         ]);
         python.output().expect("install python3")
     });
