@@ -178,6 +178,11 @@ class Bridge:
         self.digest = digest
         return await self.engine.ship(executable, digest)
 
+    def ship_again(self, shipped):
+        # Others may have noticed before.
+        if self.shipped is shipped:
+            self.shipped = None
+
     async def store(self, array):
         """Has the engine keep an array for the nodes."""
         content = await self.loop.run_in_executor(None, array.read)
@@ -223,7 +228,12 @@ class Bridge:
         while True:
             tries -= 1
             shipped = self.shipped = self.shipped or self.chore(self.ship(self.executable))
-            late = await asyncio.shield(shipped)
+            try:
+                late = await asyncio.shield(shipped)
+            except Exception:
+                # Somebody may have made room meanwhile.
+                self.ship_again(shipped)
+                raise
             for array in arrays:
                 array.storing = array.storing or self.chore(self.store(array))
             stored = [array.storing for array in arrays]
@@ -245,8 +255,7 @@ class Bridge:
                     raise OSError(str(error)) from None
                 # As long as it is on its way to some nodes, it may be so to that one.
                 tries += bool(late)
-                if self.shipped is shipped:
-                    self.shipped = None
+                self.ship_again(shipped)
             except LookupError as error:
                 # An array went with the node that had it; nothing of the batch was run.
                 if tries <= -TRIES or call in self.cancelled:

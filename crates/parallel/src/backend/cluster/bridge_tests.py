@@ -60,6 +60,32 @@ async def a_batch_runs_again_where_the_executable_comes_late():
     assert here.writer.getvalue()[16:] == b"answer" + bridge.DONE, here.writer.getvalue()
 
 
+class Full:
+    """An engine whose nodes have no room for the executable at first."""
+
+    def __init__(self):
+        self.full = True
+
+    async def ship(self, executable, digest):
+        if self.full:
+            raise OSError("there is no room")
+
+    async def run(self, *_):
+        return b"answer"
+
+
+async def what_could_not_be_shipped_is_shipped_for_the_next_batch():
+    here = bridge.Bridge(io.BytesIO(), {})
+    here.engine = Full()
+    here.frame(bridge.SHIP, 0, b"/dev/null")
+    for batch, answer in (1, b"there is no room" + bridge.FAILED), (2, b"answer" + bridge.DONE):
+        here.frame(bridge.SUBMIT, batch, struct.pack("<QQQQ", 7, 1, 0, 0))
+        _, task = here.batches[batch]
+        await asyncio.wait_for(task, 10)
+        assert here.writer.getvalue().endswith(answer), here.writer.getvalue()
+        here.engine.full = False
+
+
 class Slow:
     """Ray, where large values take for ever and all else no time."""
 
@@ -94,4 +120,5 @@ async def ray_is_heard_of_while_many_arrays_are_on_their_way():
 
 asyncio.run(the_lease_is_renewed_by_the_clock())
 asyncio.run(a_batch_runs_again_where_the_executable_comes_late())
+asyncio.run(what_could_not_be_shipped_is_shipped_for_the_next_batch())
 asyncio.run(ray_is_heard_of_while_many_arrays_are_on_their_way())

@@ -91,7 +91,10 @@ def write(path, **content):
     written = subprocess.run(["sh", "-c", 'cat > "$0"', path], stderr=subprocess.PIPE, **content)
     if written.returncode:
         said = written.stderr.decode(errors="replace").strip()
-        raise OSError(f"the executable cannot be written: {said or how(written.returncode)}")
+        raise OSError(
+            f"the executable cannot be written to {os.path.dirname(path)}: {said or how(written.returncode)}. Make room "
+            f"there, or give the cluster's workers another folder, as with `dask worker --local-directory` or `TMPDIR`"
+        )
 
 
 def remove_unused(path):

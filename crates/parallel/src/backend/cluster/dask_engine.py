@@ -188,12 +188,19 @@ class Engine:
         while True:
             done, _ = await asyncio.wait([self.shipping], timeout=PATIENCE)
             if done:
-                self.shipping.result()
-                return False
+                break
             # If all are awake it only takes its time.
             _, silent = await self.workers()
             if silent:
                 return True
+        try:
+            self.shipping.result()
+        except OSError as error:
+            raise OSError(
+                f"a worker cannot take in the executable: {error}. Is there room in the folders of all workers, which "
+                f"are those of `dask worker --local-directory`?"
+            ) from None
+        return False
 
     async def store(self, name, content):
         [self.arrays[name]] = await self.sure(lambda: self.client.scatter([content], hash=False))

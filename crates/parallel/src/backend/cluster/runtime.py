@@ -50,7 +50,6 @@ class Session:
         self.arrays = None
         self.copy = None
         self.executable = None
-        self.refused = None
         self.ended = threading.Event()
         self.heard = time.monotonic()
 
@@ -68,17 +67,9 @@ class Session:
     def prepare(self, digest, executable, folder):
         """Puts the executable where it can be started, once."""
         with self.lock:
-            if self.refused:
-                raise OSError(self.refused)
-            if self.executable:
-                return
-            try:
+            if not self.executable:
                 self.copy = Copy(digest, executable, folder)
                 self.executable = self.copy.path
-            except OSError as error:
-                self.refused = str(error)
-                self.clean()
-                raise
 
     def receive(self, arrays, fetch):
         """The arrays that a batch refers to, by name."""

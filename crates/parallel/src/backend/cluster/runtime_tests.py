@@ -34,8 +34,8 @@ with tempfile.TemporaryDirectory() as folder:
     with open(executable, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
 
-    def run():
-        return runtime.run("late", digest, shipped, folder, 1, 9, b"", None)
+    def run(into=folder):
+        return runtime.run("late", digest, shipped, into, 1, 9, b"", None)
 
     runtime.cancel("late", [9])
     # Of an executable that is on its way nothing is there, and then a part.
@@ -49,8 +49,14 @@ with tempfile.TemporaryDirectory() as folder:
             assert shipped in str(error) or digest in str(error)
         else:
             assert False
-    # When it has come nothing is held against it.
     shutil.copy(executable, shipped)
+    # What cannot be written once may be so later.
+    try:
+        assert not run(into=shipped)
+    except OSError as error:
+        assert shipped in str(error)
+    else:
+        assert False
     assert run() == b""
     runtime.forget("late")
 sys.stdout.buffer.write(answer)
