@@ -159,7 +159,11 @@ pub fn gone(pid: i32) {
 }
 
 pub fn kill(pid: i32) {
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    send(Signal::KILL, pid);
+}
+
+pub fn send(signal: Signal, pid: i32) {
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
 /// Has so many tasks call home, each from a batch of its own, while `meanwhile` sees to them.

@@ -18,7 +18,7 @@ pub fn alone() -> MutexGuard<'static, ()> {
 }
 
 /// The process of the Python that speaks with the cluster.
-fn bridge_of(cluster: &Here) -> i32 {
+pub fn bridge_of(cluster: &Here) -> i32 {
     let told = format!("{cluster:?}");
     let (_, pid) = told.split_once("pid: ").unwrap();
     pid.split(',').next().unwrap().parse().unwrap()

@@ -101,8 +101,9 @@ class Bridge:
     def fatal(self, why):
         """Says that nothing goes on here, and leaves."""
         if not self.leaving.is_set():
-            self.send(FATAL, 0, why.encode())
+            # First: the program may be gone, as where both are told to end.
             self.leaving.set()
+            self.send(FATAL, 0, why.encode())
 
     def frame(self, kind, word, payload):
         if self.leaving.is_set():
@@ -324,6 +325,9 @@ def read(reader, loop, bridge):
 
 async def run(reader, writer, texts):
     bridge = Bridge(writer, texts)
+    # As who ends all processes of a job sends to each of them.
+    why = "its bridge, a Python process, was told to end by SIGTERM"
+    bridge.loop.add_signal_handler(signal.SIGTERM, bridge.fatal, why)
     thread = threading.Thread(target=read, args=(reader, bridge.loop, bridge), daemon=True)
     thread.start()
     await bridge.leave()

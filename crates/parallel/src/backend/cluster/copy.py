@@ -92,8 +92,8 @@ def write(path, **content):
     if written.returncode:
         said = written.stderr.decode(errors="replace").strip()
         raise OSError(
-            f"the executable cannot be written to {os.path.dirname(path)}: {said or how(written.returncode)}. Make room "
-            f"there, or give the cluster's workers another folder, as with `dask worker --local-directory` or `TMPDIR`"
+            f"the executable cannot be written to {os.path.dirname(path)}: {said or how(written.returncode)}. Make "
+            f"room there, or give the cluster's workers another folder, as with `dask worker --local-directory` or `TMPDIR`"
         )
 
 

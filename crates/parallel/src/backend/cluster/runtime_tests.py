@@ -1,4 +1,4 @@
-"""Runs a batch as an engine's worker does, and has it cancelled when it has been given a slot which does not know it yet.
+"""Runs a batch as an engine's worker does, and has it cancelled when its slot does not know it yet.
 Then one whose executable comes late."""
 
 import hashlib

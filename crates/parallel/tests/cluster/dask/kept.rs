@@ -4,7 +4,10 @@ use std::process::Command;
 
 use cluster_harness::{DaskCluster, python};
 use parallel::{Dask, Parallel};
+use rustix::process::Signal;
 
+use super::losses::bridge_of;
+use crate::home::{outcomes, send, told};
 use crate::tools::{until, with_deadline};
 
 /// Prints how many of our plugins, and how many queues, events and entries of metadata there are.
@@ -43,4 +46,20 @@ fn the_scheduler_keeps_nothing_of_batches_and_programs_that_are_through() {
         drop(dask);
         until(|| kept(cluster.address()) == "0 0 0 0");
     });
+}
+
+#[test]
+fn a_bridge_that_is_told_to_end_leaves_nothing() {
+    let cluster = DaskCluster::start();
+    let dask = Dask::connect(cluster.address()).unwrap();
+    let all = outcomes(&dask, 2, |home| {
+        let callers = [home.next(), home.next()];
+        send(Signal::TERM, bridge_of(&dask));
+        callers
+            .into_iter()
+            .for_each(crate::home::Caller::wait_until_gone);
+    });
+    told(all, &["SIGTERM", cluster.address()]);
+    with_deadline(|| drop(dask));
+    assert_eq!(kept(cluster.address()), "0 0 0 0");
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use cluster_harness::{DaskCluster, Program};
 use parallel::Dask;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-use crate::home::{gone, good, outcomes};
+use crate::home::{gone, good, outcomes, send};
 use crate::tools::with_deadline;
 
 /// The process that runs batches on a worker, stopped. Dropped, it goes on.
@@ -20,19 +20,15 @@ impl Stopped {
             .iter()
             .find(|it| it.parent == worker.pid() && it.command.contains("spawn_main"));
         let pid = runs.expect("a nanny has a worker").pid;
-        signal(pid, Signal::STOP);
+        send(Signal::STOP, pid);
         Self(pid)
     }
 }
 
 impl Drop for Stopped {
     fn drop(&mut self) {
-        signal(self.0, Signal::CONT);
+        send(Signal::CONT, self.0);
     }
-}
-
-fn signal(pid: i32, signal: Signal) {
-    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
 #[test]
