@@ -118,7 +118,24 @@ async def ray_is_heard_of_while_many_arrays_are_on_their_way():
         await asyncio.wait(storing)
 
 
+async def an_array_that_could_not_be_stored_keeps_no_other():
+    for text in sys.argv[2:]:
+        module = types.ModuleType("engine")
+        exec(compile(text, "engine.py", "exec"), module.__dict__)
+        engine = module.Engine({"address": ""}, "", None, None, None)
+        engine.arrays = {"there": types.SimpleNamespace(release=lambda: None)}
+        told = []
+
+        async def order(*what):
+            told.append(what)
+
+        engine.order = order
+        await engine.drop(["failed", "there"])
+        assert (engine.arrays, told) == ({}, [("drop", ["failed", "there"])])
+
+
 asyncio.run(the_lease_is_renewed_by_the_clock())
 asyncio.run(a_batch_runs_again_where_the_executable_comes_late())
 asyncio.run(what_could_not_be_shipped_is_shipped_for_the_next_batch())
 asyncio.run(ray_is_heard_of_while_many_arrays_are_on_their_way())
+asyncio.run(an_array_that_could_not_be_stored_keeps_no_other())

@@ -221,7 +221,9 @@ class Engine:
 
     async def drop(self, names):
         for name in names:
-            self.arrays.pop(name).release()
+            # One that could not be stored is not there.
+            if name in self.arrays:
+                self.arrays.pop(name).release()
         await self.order("drop", names)
 
     async def run(self, batch, payload, arrays, once, ended):

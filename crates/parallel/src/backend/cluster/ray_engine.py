@@ -264,7 +264,7 @@ class Engine:
 
     async def drop(self, names):
         for name in names:
-            del self.arrays[name]
+            self.arrays.pop(name, None)
         await self.order("drop", names)
 
     async def order(self, order, what):

@@ -62,6 +62,7 @@ fn the_bridge_waits_for_nobody_who_does_not_answer() {
             include_str!("bridge_tests.py"),
             include_str!("bridge.py"),
             include_str!("ray_engine.py"),
+            include_str!("dask_engine.py"),
         ]);
         python.output().expect("install python3")
     });
