@@ -33,7 +33,7 @@ CLEAN = f"""(ORDER, [__import__('os').path.exists(path) and __import__('os').rem
 MOST_TOLD = 100
 # So often something is sent to workers.
 TRIES = 3
-# A worker that says nothing for so many seconds, as it is stopped or a task holds its interpreter, holds up nobody else.
+# A worker that says nothing for so many seconds, as it is stopped or a task holds its interpreter, holds up nobody.
 PATIENCE = 5.0
 
 
@@ -83,6 +83,14 @@ class Engine:
             raise Fatal(
                 f"{error or type(error).__name__}. Is its scheduler at this address, and of version "
                 f"{distributed.__version__}, as the client here is?"
+            ) from None
+        except TypeError as error:
+            if "ssl_context" not in str(error):
+                raise
+            raise Fatal(
+                f"{error}. For an address that begins with tls:// Dask's own configuration has to name the certificates, "
+                f"as by DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and "
+                f"DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY in the environment"
             ) from None
         # Between two messages to the scheduler, of which the first one often only lets go of a result. It is 10 ms
         # unless it is said otherwise, as long as a batch takes to travel.

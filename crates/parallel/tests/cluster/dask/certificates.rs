@@ -56,5 +56,9 @@ fn who_has_the_certificate_is_let_in_and_nobody_else() {
         ],
     );
     tells(&with, &["computed Ok([2, 3])"]);
-    tells(&said(address, &[]), &["refused", address, "TLS"]);
+    let without = said(address, &[]);
+    tells(
+        &without,
+        &["refused", address, "DASK_DISTRIBUTED__COMM__TLS__CA_FILE"],
+    );
 }
