@@ -80,6 +80,9 @@ pub(super) struct Line {
 /// So much is read before the lane looks at its other duties.
 const AT_A_TIME: usize = 1 << 16;
 
+/// No pipe holds more, unless root says so: `fs.pipe-max-size` of pipe(7).
+const MOST_IN_A_PIPE: usize = 1 << 20;
+
 /// So much of the end of standard error is kept: room for what is said before a backtrace.
 const TAIL: usize = 1 << 16;
 
@@ -168,12 +171,16 @@ impl Printed {
         open.map(|pipe| pipe.fd.as_fd())
     }
 
-    /// Reads what there is, up to a limit that is not below what a pipe holds.
-    pub(super) fn read(&mut self, mut tell: impl FnMut(Line)) {
+    /// Reads what there is, up to what a pipe holds that nobody has made larger.
+    pub(super) fn read(&mut self, tell: impl FnMut(Line)) {
+        self.read_up_to(AT_A_TIME, tell);
+    }
+
+    fn read_up_to(&mut self, most: usize, mut tell: impl FnMut(Line)) {
         let mut chunk = [0; 1 << 13];
         for pipe in &mut self.pipes {
             let mut all = 0;
-            while pipe.open && all < AT_A_TIME {
+            while pipe.open && all < most {
                 let len = match pipe.fd.read(&mut chunk) {
                     Ok(0) => {
                         pipe.open = false;
@@ -210,7 +217,7 @@ impl Printed {
 
     /// The worker is no more: what is left of its last lines comes too.
     pub(super) fn read_rest(&mut self, mut tell: impl FnMut(Line)) {
-        self.read(&mut tell);
+        self.read_up_to(MOST_IN_A_PIPE, &mut tell);
         for pipe in &mut self.pipes {
             let stream = pipe.stream;
             if let Some((task, line)) = pipe.lines.rest() {
