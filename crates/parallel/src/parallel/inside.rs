@@ -1,8 +1,7 @@
 //! Waiting for submitted tasks inside of a task.
 //!
 //! Who waits there may hold up all those who would run what he waits for, and would wait for ever. So it is run in his
-//! place: here and now by one who waits for its end, or else, where no worker is free, by a thread that each such task has
-//! one of at a time.
+//! place: here and now by one who waits for its end, or else by a thread that each such task has one of at a time.
 //!
 //! ```text
 //!   task ── waits for a, b, c ──► line: a b c ──► its thread runs one after the other, and ends
@@ -48,7 +47,7 @@ pub(super) fn help(queue: &Arc<Queue>, place: &Arc<Place>) {
 
 /// For who does not wait for its end.
 pub(super) fn rush(queue: &Arc<Queue>, place: &Arc<Place>) {
-    if !context::in_task() || !place.is_full() || queue.has_room() {
+    if !context::in_task() || !place.is_full() {
         return;
     }
     let task = current().map(|task| task.identity());

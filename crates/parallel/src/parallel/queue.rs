@@ -18,7 +18,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::drivers::spawn;
 use super::stream::no_thread;
-use super::submit::{Aside, Place, tell};
+use super::submit::{Place, Telling, tell};
 use crate::panics;
 
 /// Tasks that were submitted. Their threads end when this has been dropped and all is done.
@@ -77,6 +77,11 @@ impl State {
         Some((self.waiting.pop_front()?, worker))
     }
 
+    /// Whether those that there are will not come soon to all that waits.
+    fn is_short(&self) -> bool {
+        self.asleep < self.waiting.len()
+    }
+
     fn none_run(&self) -> bool {
         self.idle.len() == self.hired
     }
@@ -96,9 +101,10 @@ impl Submissions {
         let mut state = self.queue.state.lock();
         state.waiting.push_back(place);
         state.jobs = jobs;
+        let short = state.is_short();
         drop(state);
         self.queue.news.notify_one();
-        if let Err(error) = self.queue.staff() {
+        if short && let Err(error) = self.queue.staff(jobs) {
             if !self.queue.threads.lock().working.is_empty() {
                 // They will come to it.
                 return;
@@ -107,24 +113,16 @@ impl Submissions {
                 let mut state = self.queue.state.lock();
                 std::mem::take(&mut state.waiting)
             });
-            for telling in waiting.iter().filter_map(|place| place.run(Err(&error))) {
-                tell(telling)
-                    .into_iter()
-                    .for_each(|aside| drop(panics::catch(aside)));
+            for place in waiting {
+                self.queue.conclude(place.run(Err(&error)));
             }
         }
     }
 }
 
 impl Queue {
-    /// Starts a thread, if there is something to do and those that there are will not come to it soon.
-    fn staff(self: &Arc<Self>) -> io::Result<()> {
-        let state = self.state.lock();
-        let (enough, jobs) = (state.asleep >= state.waiting.len(), state.jobs);
-        drop(state);
-        if enough {
-            return Ok(());
-        }
+    /// Starts a thread, unless there is one for each job.
+    fn staff(self: &Arc<Self>, jobs: usize) -> io::Result<()> {
         let mut threads = self.threads.lock();
         if threads.working.len() < jobs {
             let queue = Arc::clone(self);
@@ -170,18 +168,24 @@ impl Queue {
         if more {
             self.news.notify_one();
         }
-        if let Some(aside) = telling.and_then(tell) {
-            self.leave_for(aside);
-        }
+        self.conclude(telling);
     }
 
-    /// Does what is the user's and no task, and may take any time.
-    fn leave_for(self: &Arc<Self>, aside: Aside) {
+    /// Tells an outcome, and does what is left then, which is the user's and no task, and may take any time.
+    fn conclude(self: &Arc<Self>, telling: Option<Telling>) {
+        let Some(aside) = telling.and_then(tell) else {
+            return;
+        };
         let this = self.threads.lock().take_this();
         if this.is_some() {
             self.left.notify_all();
-            // It may wait for what was submitted. Where there is no thread to be had, this one comes back to that.
-            let _ = self.staff();
+            let state = self.state.lock();
+            let (short, jobs) = (state.is_short(), state.jobs);
+            drop(state);
+            if short {
+                // It may wait for what was submitted. Where there is no thread to be had, this one comes back to that.
+                let _ = self.staff(jobs);
+            }
         }
         let _ = panics::catch(aside);
         self.threads.lock().working.extend(this);
@@ -203,12 +207,6 @@ impl Queue {
         }
     }
 
-    /// Whether a worker is free, and so comes to what waits.
-    pub(super) fn has_room(&self) -> bool {
-        let state = self.state.lock();
-        !state.idle.is_empty() || state.hired < state.jobs
-    }
-
     /// Runs a task here at once, for who is the worker of this number somewhere: one that is free here runs it, or, where
     /// none is, whoever waits for it does so in its own place.
     pub(super) fn run_for(self: &Arc<Self>, place: &Place, number: usize) {
@@ -221,10 +219,8 @@ impl Queue {
         match worker {
             Some(worker) => self.run(place, worker),
             None => {
-                let telling = place.run(Ok(number.min(jobs.saturating_sub(1))));
-                if let Some(aside) = telling.and_then(tell) {
-                    let _ = panics::catch(aside);
-                }
+                let number = number.min(jobs.saturating_sub(1));
+                self.conclude(place.run(Ok(number)));
             }
         }
     }

@@ -99,7 +99,7 @@ impl<T: Pod + Send + Sync> Shared<[T]> {
 /// So many bytes of a file, which are whole elements.
 fn read<T: Pod + Send + Sync>(mut file: File, len: u64) -> io::Result<Shared<[T]>> {
     if len > SMALL as u64
-        && let Ok(mut filling) = Object::blank()
+        && let Ok(mut filling) = Object::blank(len)
         && io::copy(&mut (&file).take(len), &mut filling).is_ok_and(|read| read == len)
         && let Ok(object) = Object::seal(filling)
         && let Some(array) = Shared::of_object(object)

@@ -54,7 +54,7 @@ impl<T: Pod + Send + Sync> Shared<[T]> {
         if size_of_val(elements) <= SMALL || align_of::<T>() > PAGE {
             return None;
         }
-        let mut filling = Object::blank().ok()?;
+        let mut filling = Object::blank(size_of_val(elements) as u64).ok()?;
         filling.write_all(bytemuck::cast_slice(elements)).ok()?;
         Self::of_object(Object::seal(filling).ok()?)
     }
@@ -94,13 +94,15 @@ impl<T: Pod + Send + Sync> FromIterator<T> for Shared<[T]> {
             gathered.extend(elements);
             return Self::from(gathered);
         }
-        let Ok(mut filling) = Object::blank() else {
+        let Ok(mut filling) = Object::blank(size_of_val(&*gathered) as u64) else {
             gathered.extend(elements);
             return Self::of_vec(gathered);
         };
         let mut written = 0;
         while !gathered.is_empty() {
-            if filling.write_all(bytemuck::cast_slice(&gathered)).is_err() {
+            let bytes = (written + gathered.len()) * size_of::<T>();
+            let fits = Object::fits(bytes as u64);
+            if !fits || filling.write_all(bytemuck::cast_slice(&gathered)).is_err() {
                 // Likely there is no memory left. What was written is not lost.
                 let mut all = read_back(&mut filling, written).expect("it is in memory");
                 all.extend(gathered);

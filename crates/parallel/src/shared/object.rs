@@ -96,10 +96,13 @@ impl Stamp {
 static SEALED: LazyLock<Mutex<HashMap<Inode, Weak<Object>>>> = LazyLock::new(Mutex::default);
 
 impl Object {
-    /// A memfd to write an array into.
+    /// A memfd to write an array into, of so many bytes or more.
     ///
     /// It fails if by it the descriptors of this process would become scarce: others need some too.
-    pub(crate) fn blank() -> io::Result<File> {
+    pub(crate) fn blank(len: u64) -> io::Result<File> {
+        if !Self::fits(len) {
+            return Err(io::Error::other("files may not be as large"));
+        }
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let fd = memfd_create("parallel-shared", flags)?;
         // The lowest number that is free: about as many as are open.
@@ -108,11 +111,13 @@ impl Object {
         if open > most - most / 4 {
             return Err(io::Error::other("too many descriptors are open"));
         }
-        // Where files may have so many bytes only, to write one too many ends the program.
-        if getrlimit(Resource::Fsize).current.is_some() {
-            return Err(io::Error::other("the size of files is limited"));
-        }
         Ok(File::from(fd))
+    }
+
+    /// Whether a memfd, which is a file, may have so many bytes. To write one too many ends the program.
+    pub(crate) fn fits(len: u64) -> bool {
+        let most = getrlimit(Resource::Fsize).current;
+        most.is_none_or(|most| len <= most)
     }
 
     /// Makes an object of a memfd that has been written.
@@ -125,7 +130,7 @@ impl Object {
     #[cfg(all(test, not(loom)))]
     pub(crate) fn new(id: Id, bytes: &[u8]) -> io::Result<Arc<Self>> {
         use std::io::Write;
-        let mut file = Self::blank()?;
+        let mut file = Self::blank(bytes.len() as u64)?;
         file.write_all(bytes)?;
         fcntl_add_seals(&file, SEALS)?;
         Self::sealed(file, id)

@@ -5,8 +5,8 @@ use parking_lot::Mutex;
 use super::batch::Sizing;
 use crate::panics::{self, Panic};
 
-/// So many tasks are taken from the iterator at a time.
-const PART: usize = 1 << 12;
+/// So many tasks are taken from the iterator at a time: no batch has more whose size is measured.
+const PART: usize = 1 << 17;
 
 /// An iterator of tasks of whatever type, so that `Work` need not name it. One virtual call a batch.
 trait Feed<T>: Send {

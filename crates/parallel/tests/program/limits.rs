@@ -1,4 +1,5 @@
 //! Programs that look at themselves, or whom the system refuses something.
+#![allow(unsafe_code, reason = "one forks")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -172,6 +173,30 @@ pub fn no_memory_to_start() {
     });
     assert!(error.contains("worker process"), "{error}");
     assert_eq!(parallel.map(|i| i, 0..4).unwrap(), [0, 1, 2, 3]);
+}
+
+pub fn forked() {
+    let parallel = processes(1);
+    let place = |i: u32| (i * i, process::id());
+    let [(_, worker)] = parallel.map(place, [5]).unwrap()[..] else {
+        panic!()
+    };
+    // SAFETY: the copy makes a call that fails, lets go of its workers, and ends.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let told = parallel
+            .map(place, [100])
+            .map_err(|error| error.to_string());
+        drop(parallel);
+        let is_told = told.is_err_and(|error| error.contains("is a fork"));
+        // SAFETY: nothing of this copy is to be heard of.
+        unsafe { libc::_exit(i32::from(!is_told)) }
+    }
+    let child = rustix::process::Pid::from_raw(child).unwrap();
+    let ended = rustix::process::waitpid(Some(child), rustix::process::WaitOptions::empty());
+    assert_eq!(ended.unwrap().unwrap().1.exit_status(), Some(0));
+    // The same worker, with what it was given here.
+    assert_eq!(parallel.map(place, [10]).unwrap(), [(100, worker)]);
 }
 
 pub fn small_files() {

@@ -81,6 +81,9 @@ const TESTS: &[Named] = &[
     ("workers_that_cannot_come_up_are_told", || {
         stage::play("no_memory_to_start");
     }),
+    ("a_fork_of_the_program_has_no_part_in_its_workers", || {
+        stage::play("forked");
+    }),
     ("a_limit_of_the_size_of_files_is_told", || {
         stage::play("small_files");
     }),
@@ -150,6 +153,7 @@ const ROLES: &[Named] = &[
     ("removed_executable", limits::removed_executable),
     ("locked_executable", limits::locked_executable),
     ("no_memory_to_start", limits::no_memory_to_start),
+    ("forked", limits::forked),
     ("small_files", limits::small_files),
     ("few_descriptors", limits::few_descriptors),
     (

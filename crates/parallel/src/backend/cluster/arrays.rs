@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_lies_elsewhere_is_not_taken() {
-        let object = Object::blank().and_then(Object::seal).unwrap();
+        let object = Object::blank(0).and_then(Object::seal).unwrap();
         let path = format!("/proc/self/fd/{}", object.descriptor().as_raw_fd());
         let (device, inode) = object.file();
         let id = Id::random().unwrap();
