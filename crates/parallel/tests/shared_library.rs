@@ -1,5 +1,6 @@
 //! In a shared library that somebody else's program loads, threads work, and processes are refused:
-//! that program, started again, would not become a worker but run its `main`.
+//! that program, started again, would not become a worker but run its `main`. If that program has a copy
+//! of the crate too, its workers are that copy's.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -35,6 +36,8 @@ pub extern "C" fn try_both() {
 const HOST: &str = r#"
 use std::ffi::{CString, c_char, c_int, c_void};
 
+use parallel::{Parallel, Processes};
+
 unsafe extern "C" {
     fn dlopen(path: *const c_char, flags: c_int) -> *mut c_void;
     fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
@@ -42,7 +45,13 @@ unsafe extern "C" {
 
 fn main() {
     assert!(std::env::var_os("PARALLEL_WORKER").is_none(), "started again");
-    let path = CString::new(std::env::args().nth(1).unwrap()).unwrap();
+    let Some(path) = std::env::args().nth(1) else {
+        let parallel = Parallel::new(1).backend(Processes::new());
+        let known = parallel.map(|_| parallel::current().is_some(), 0..1);
+        assert_eq!(known.unwrap(), [true], "another copy's worker");
+        return;
+    };
+    let path = CString::new(path).unwrap();
     let library = unsafe { dlopen(path.as_ptr(), 2) };
     assert!(!library.is_null());
     let function = unsafe { dlsym(library, c"try_both".as_ptr()) };
@@ -52,7 +61,7 @@ fn main() {
 "#;
 
 #[test]
-fn processes_are_refused_in_a_shared_library() {
+fn a_shared_library_has_no_processes_and_takes_none() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared_library");
     fs::create_dir_all(folder.join("src/bin")).unwrap();
     let crates = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -76,15 +85,20 @@ fn processes_are_refused_in_a_shared_library() {
     );
 
     let built = target.join("debug");
-    let output = Command::new(built.join("host"))
-        .arg(built.join("libguest.so"))
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
+    let library = built.join("libguest.so");
+    let told = play(Command::new(built.join("host")).arg(&library));
+    assert!(told.contains("from within a shared library"), "{told}");
+    // Now the library's static initializers run before those of the program.
+    play(Command::new(built.join("host")).env("LD_PRELOAD", &library));
+}
+
+/// What it prints until it ends well.
+fn play(program: &mut Command) -> String {
+    let output = program.output().unwrap();
     assert!(
         output.status.success(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    assert!(told.contains("from within a shared library"), "{told}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

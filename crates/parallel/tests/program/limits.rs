@@ -5,12 +5,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use procfs::process::Process;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use parallel::{Error, Parallel, Processes, Shared, delayed};
+
+use crate::stage;
 
 fn processes(n_jobs: i32) -> Parallel<Processes> {
     Parallel::new(n_jobs).backend(Processes::new())
@@ -104,8 +107,21 @@ pub fn leave_nothing() {
 
 static INITIALIZED: AtomicBool = AtomicBool::new(false);
 
+/// What became of the workers that a static initializer started.
+static EARLY: OnceLock<Result<Vec<usize>, String>> = OnceLock::new();
+
+const EARLY_ROLE: &str = "start_early";
+
 extern "C" fn initialize() {
     INITIALIZED.store(true, Ordering::Relaxed);
+    if std::env::var(stage::ROLE).is_ok_and(|role| role == EARLY_ROLE) {
+        let generation = std::env::var("GENERATION").map_or(0, |text| text.parse().unwrap());
+        assert!(generation < 3, "workers without end");
+        let early = Parallel::new(1)
+            .backend(Processes::new().env("GENERATION", (generation + 1).to_string()))
+            .map(|i| i + 1, 0..1);
+        let _ = EARLY.set(early.map_err(|error| error.to_string()));
+    }
 }
 
 #[used]
@@ -119,6 +135,18 @@ pub fn initialized() {
         .map(|_| INITIALIZED.load(Ordering::Relaxed), 0..1)
         .unwrap();
     assert_eq!(there, [true]);
+}
+
+pub fn start_early() {
+    let early = |_| EARLY.get().unwrap().clone();
+    let there = processes(1).map(early, 0..1).unwrap().remove(0);
+    let refused = there.expect_err("a worker started workers before it was one");
+    assert!(refused.contains("static initializer"), "{refused}");
+    // In the program itself it depends on which initializer comes first.
+    match early(0) {
+        Ok(next) => assert_eq!(next, [1]),
+        Err(refused) => assert!(refused.contains("static initializer"), "{refused}"),
+    }
 }
 
 pub fn removed_executable() {

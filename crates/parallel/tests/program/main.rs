@@ -68,6 +68,9 @@ const TESTS: &[Named] = &[
     ("static_initializers_have_run_in_workers", || {
         stage::play("initialized");
     }),
+    ("workers_of_static_initializers_start_none", || {
+        stage::play("start_early");
+    }),
     (
         "what_tasks_print_is_out_when_the_call_returns",
         parent::what_tasks_print_is_out,
@@ -150,6 +153,11 @@ const ROLES: &[Named] = &[
     ("wait_in_streams", streams::wait_in_streams),
     ("stream_long", streams::stream_long),
     ("initialized", limits::initialized),
+    ("start_early", limits::start_early),
+    (
+        "start_workers_with_a_mark",
+        parent::start_workers_with_a_mark,
+    ),
     ("removed_executable", limits::removed_executable),
     ("locked_executable", limits::locked_executable),
     ("no_memory_to_start", limits::no_memory_to_start),

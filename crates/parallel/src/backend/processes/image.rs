@@ -37,7 +37,11 @@ impl Image {
 
     /// The name of an entry point, if it is part of the executable.
     pub(in crate::backend) fn name_of(&self, entry: EntryPoint) -> Option<u64> {
-        let address = entry as usize;
+        self.place_of(entry as usize)
+    }
+
+    /// How far behind the base this address is, if it is that of the executable's own code.
+    pub(super) fn place_of(&self, address: usize) -> Option<u64> {
         self.has_code_at(address)
             .then(|| (address - self.base) as u64)
     }
@@ -54,7 +58,7 @@ impl Image {
     }
 
     /// Whether the code at this address is the executable's own.
-    pub(super) fn has_code_at(&self, address: usize) -> bool {
+    fn has_code_at(&self, address: usize) -> bool {
         self.text.iter().any(|text| text.contains(&address))
     }
 }

@@ -24,6 +24,7 @@ use super::initializer::Initializer;
 use super::link::{Link, Side};
 use super::memory::Memory;
 use super::output::Printed;
+use super::start;
 use crate::context::Inherited;
 use crate::spin::Spin;
 use crate::wire::frame::{Header, Kind};
@@ -118,7 +119,7 @@ impl Process {
         let nonce = marks.unwrap_or_default();
         let printed = Printed::direct(contract.setup.output, nonce, &mut command)?;
         let mut child = command
-            .env(MARK, "1")
+            .env(MARK, start::own_mark().unwrap_or_default())
             .stdin(Stdio::from(stdin))
             .process_group(0)
             .spawn()?;

@@ -14,11 +14,15 @@
 //! With the feature `explicit-init` the program's own call of [`init`] takes the place of
 //! `before_main`. Where neither has happened, no worker is started: its `main` would run instead.
 //!
+//! A program may have more than one copy of this crate: another version of it, or one in a library that is
+//! loaded. The mark says whose worker it is, and the others take no notice.
+//!
 //! In a program with raised privileges the mark means nothing: whoever sets the environment must not
 //! choose what such a program runs.
 #![allow(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ffi::OsStr;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::hello::MARK;
 use super::image::Image;
@@ -26,39 +30,73 @@ use super::worker;
 use crate::backend::cluster;
 use crate::error::BackendError;
 
-/// Whether a process of this executable that carries the mark becomes a worker.
-static TURNS_ASIDE: AtomicBool = AtomicBool::new(false);
+/// How far this process is in becoming a worker, or in being one that can have workers.
+static STANDING: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+/// `turn_aside` was not called, or it has no say.
+const UNKNOWN: u8 = 0;
+/// A process of this executable that carries the mark becomes a worker.
+const READY: u8 = 1;
+/// The same, but the mark is there, and is not this copy's.
+const ELSEWHERE: u8 = 2;
+/// A worker whose static initializers run.
+const INITIALIZING: u8 = 3;
 
 /// Whether workers can be started here: this executable, started again, would come by here.
 pub(in crate::backend) fn check() -> Result<(), BackendError> {
     #[cfg(not(feature = "explicit-init"))]
     // The linker keeps the constructor because it is mentioned here.
     std::hint::black_box(&constructor::BEFORE_MAIN);
-    let refusal = if !Image::of_this_process().has_code_at(check as *const () as usize) {
+    let standing = STANDING.load(Ordering::Relaxed);
+    let refusal = if own_mark().is_none() {
         "worker processes cannot be started from within a shared library: a worker is this executable \
          started again, and it would run its `main`. Compile the crate into the program"
-    } else if TURNS_ASIDE.load(Ordering::Relaxed) {
+    } else if standing == READY {
         return Ok(());
+    } else if standing == INITIALIZING {
+        "worker processes cannot be started by a static initializer: it runs in each of them too, and they \
+         would start workers without end. Start them in `main`"
+    } else if standing == ELSEWHERE {
+        if std::env::var_os(MARK).is_none() {
+            return Ok(());
+        }
+        "worker processes cannot be started while the environment variable PARALLEL_WORKER is set: it is \
+         what tells a worker that it is one. Unset it"
     } else if cfg!(feature = "explicit-init") {
         "worker processes need `parallel::init()` as the first line of `main`: the crate was built with \
          the feature `explicit-init`, and it was not called"
-    } else {
+    } else if is_privileged() {
         "worker processes cannot be started by a program that runs with raised privileges (setuid): \
          nobody's environment shall tell it what to do"
+    } else {
+        "worker processes cannot be started by a static initializer that runs before this crate's own. \
+         Start them in `main`"
     };
     Err(BackendError::new(refusal))
 }
 
+/// What the mark of this copy's workers says, which no other copy in this executable has; `None` in a shared
+/// library.
+pub(super) fn own_mark() -> Option<String> {
+    let place = Image::of_this_process().place_of(check as *const () as usize)?;
+    Some(format!("{place:x}"))
+}
+
+fn is_privileged() -> bool {
+    // SAFETY: a plain look-up.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
 /// Makes this process a worker if it was started as one, and does not return then.
 fn turn_aside(before: impl FnOnce()) {
-    // SAFETY: a plain look-up.
-    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+    let Some(own) = own_mark().filter(|_| !is_privileged()) else {
         return;
-    }
-    TURNS_ASIDE.store(true, Ordering::Relaxed);
+    };
     let slot = std::env::var_os(cluster::MARK);
-    if slot.is_none() && std::env::var_os(MARK).is_none() {
-        return;
+    let mark = std::env::var_os(MARK);
+    if slot.is_none() && mark.as_deref() != Some(OsStr::new(&own)) {
+        let standing = if mark.is_none() { READY } else { ELSEWHERE };
+        return STANDING.store(standing, Ordering::Relaxed);
     }
     // SAFETY: `main` has not begun, or has only just: no other thread of the program reads the
     // environment yet.
@@ -70,7 +108,9 @@ fn turn_aside(before: impl FnOnce()) {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     // SAFETY: the function is async-signal-safe, as what runs in a new child must be.
     unsafe { libc::pthread_atfork(None, None, Some(note_fork)) };
+    STANDING.store(INITIALIZING, Ordering::Relaxed);
     before();
+    STANDING.store(READY, Ordering::Relaxed);
     match slot {
         Some(mark) => cluster::main(&mark.to_string_lossy()),
         None => worker::main(),
