@@ -4,6 +4,9 @@
 //! for it: mostly that is an error, at times it is another value. serde's derive tells the serializer that
 //! it leaves a field out, so it can be refused here. What a type's own implementation says as it refuses,
 //! which postcard forgets, is kept as well.
+//!
+//! What is nested without end, such as a list of boxes, would overflow the stack, which ends the program. So
+//! there is a limit, which is the writer's: the reader's stack may be the smaller one.
 
 use std::cell::RefCell;
 use std::fmt::{self, Display};
@@ -20,18 +23,60 @@ pub(super) fn said() -> Option<String> {
     SAID.take()
 }
 
+/// Values are nested no deeper. Reading takes most where nothing is optimized: a level of a tree or a list
+/// took 0.4 to 1 KiB of stack there, and a thread of Rust has 2 MiB.
+const DEEPEST: usize = 1000;
+
+/// What is said of a value that is nested deeper.
+pub(super) const TOO_DEEP: &str = "it is nested more than 1000 levels deep, and whoever reads that may run out of \
+     stack. Pass it flat: a list as a `Vec`, a tree as a `Vec` of nodes that name each other by their place in it";
+
 /// A serializer that passes on to another one all but what it refuses.
-pub(super) struct Strict<S>(S);
+pub(super) struct Strict<S> {
+    inner: S,
+    depth: usize,
+}
+
+impl<S> Strict<S> {
+    /// What lies within that which is written here.
+    #[inline]
+    fn part<'a, T: ?Sized>(&self, value: &'a T) -> Checked<'a, T> {
+        Checked {
+            value,
+            depth: self.depth + 1,
+        }
+    }
+}
 
 /// A value whose parts go through [`Strict`].
-pub(super) struct Checked<'a, T: ?Sized>(pub(super) &'a T);
+pub(super) struct Checked<'a, T: ?Sized> {
+    value: &'a T,
+    depth: usize,
+}
+
+impl<'a, T: ?Sized> Checked<'a, T> {
+    /// A value that is part of no other.
+    pub(super) fn whole(value: &'a T) -> Self {
+        Self { value, depth: 0 }
+    }
+}
 
 impl<T: Serialize + ?Sized> Serialize for Checked<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0
-            .serialize(Strict(serializer))
-            .map_err(|error| error.0)
+        if self.depth > DEEPEST {
+            return Err(too_deep());
+        }
+        let strict = Strict {
+            inner: serializer,
+            depth: self.depth,
+        };
+        self.value.serialize(strict).map_err(|error| error.0)
     }
+}
+
+#[cold]
+fn too_deep<E: ser::Error>() -> E {
+    Noted::custom(TOO_DEEP).0
 }
 
 /// The other one's error, whose text is kept.
@@ -61,11 +106,16 @@ fn left_out<E: ser::Error>(field: &str) -> Noted<E> {
     ))
 }
 
+/// What has parts at this depth.
+fn within<S, E>(inner: Result<S, E>, depth: usize) -> Result<Strict<S>, Noted<E>> {
+    inner.map(|inner| Strict { inner, depth }).map_err(Noted)
+}
+
 macro_rules! plain {
     ($($method:ident: $type:ty,)*) => { $(
         #[inline]
         fn $method(self, value: $type) -> Result<S::Ok, Self::Error> {
-            self.0.$method(value).map_err(Noted)
+            self.inner.$method(value).map_err(Noted)
         }
     )* };
 }
@@ -101,19 +151,20 @@ impl<S: Serializer> Serializer for Strict<S> {
     }
 
     fn serialize_none(self) -> Result<S::Ok, Self::Error> {
-        self.0.serialize_none().map_err(Noted)
+        self.inner.serialize_none().map_err(Noted)
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, Self::Error> {
-        self.0.serialize_some(&Checked(value)).map_err(Noted)
+        let part = self.part(value);
+        self.inner.serialize_some(&part).map_err(Noted)
     }
 
     fn serialize_unit(self) -> Result<S::Ok, Self::Error> {
-        self.0.serialize_unit().map_err(Noted)
+        self.inner.serialize_unit().map_err(Noted)
     }
 
     fn serialize_unit_struct(self, name: &'static str) -> Result<S::Ok, Self::Error> {
-        self.0.serialize_unit_struct(name).map_err(Noted)
+        self.inner.serialize_unit_struct(name).map_err(Noted)
     }
 
     fn serialize_unit_variant(
@@ -122,7 +173,7 @@ impl<S: Serializer> Serializer for Strict<S> {
         index: u32,
         variant: &'static str,
     ) -> Result<S::Ok, Self::Error> {
-        let unit = self.0.serialize_unit_variant(name, index, variant);
+        let unit = self.inner.serialize_unit_variant(name, index, variant);
         unit.map_err(Noted)
     }
 
@@ -131,7 +182,8 @@ impl<S: Serializer> Serializer for Strict<S> {
         name: &'static str,
         value: &T,
     ) -> Result<S::Ok, Self::Error> {
-        let inner = self.0.serialize_newtype_struct(name, &Checked(value));
+        let part = self.part(value);
+        let inner = self.inner.serialize_newtype_struct(name, &part);
         inner.map_err(Noted)
     }
 
@@ -142,19 +194,21 @@ impl<S: Serializer> Serializer for Strict<S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, Self::Error> {
-        let value = Checked(value);
+        let part = self.part(value);
         let inner = self
-            .0
-            .serialize_newtype_variant(name, index, variant, &value);
+            .inner
+            .serialize_newtype_variant(name, index, variant, &part);
         inner.map_err(Noted)
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, Self::Error> {
-        self.0.serialize_seq(len).map(Strict).map_err(Noted)
+        let depth = self.depth;
+        within(self.inner.serialize_seq(len), depth)
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, Self::Error> {
-        self.0.serialize_tuple(len).map(Strict).map_err(Noted)
+        let depth = self.depth;
+        within(self.inner.serialize_tuple(len), depth)
     }
 
     fn serialize_tuple_struct(
@@ -162,8 +216,8 @@ impl<S: Serializer> Serializer for Strict<S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleStruct, Self::Error> {
-        let inner = self.0.serialize_tuple_struct(name, len);
-        inner.map(Strict).map_err(Noted)
+        let depth = self.depth;
+        within(self.inner.serialize_tuple_struct(name, len), depth)
     }
 
     fn serialize_tuple_variant(
@@ -173,12 +227,17 @@ impl<S: Serializer> Serializer for Strict<S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, Self::Error> {
-        let inner = self.0.serialize_tuple_variant(name, index, variant, len);
-        inner.map(Strict).map_err(Noted)
+        let depth = self.depth;
+        within(
+            self.inner
+                .serialize_tuple_variant(name, index, variant, len),
+            depth,
+        )
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, Self::Error> {
-        self.0.serialize_map(len).map(Strict).map_err(Noted)
+        let depth = self.depth;
+        within(self.inner.serialize_map(len), depth)
     }
 
     fn serialize_struct(
@@ -186,10 +245,8 @@ impl<S: Serializer> Serializer for Strict<S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStruct, Self::Error> {
-        self.0
-            .serialize_struct(name, len)
-            .map(Strict)
-            .map_err(Noted)
+        let depth = self.depth;
+        within(self.inner.serialize_struct(name, len), depth)
     }
 
     fn serialize_struct_variant(
@@ -199,12 +256,16 @@ impl<S: Serializer> Serializer for Strict<S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, Self::Error> {
-        let inner = self.0.serialize_struct_variant(name, index, variant, len);
-        inner.map(Strict).map_err(Noted)
+        let depth = self.depth;
+        within(
+            self.inner
+                .serialize_struct_variant(name, index, variant, len),
+            depth,
+        )
     }
 
     fn is_human_readable(&self) -> bool {
-        self.0.is_human_readable()
+        self.inner.is_human_readable()
     }
 }
 
@@ -215,11 +276,12 @@ macro_rules! elements {
             type Error = Noted<S::Error>;
 
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Self::Error> {
-                self.0.$method(&Checked(value)).map_err(Noted)
+                let part = self.part(value);
+                self.inner.$method(&part).map_err(Noted)
             }
 
             fn end(self) -> Result<S::Ok, Self::Error> {
-                self.0.end().map_err(Noted)
+                self.inner.end().map_err(Noted)
             }
         }
     )* };
@@ -243,7 +305,8 @@ macro_rules! fields {
                 key: &'static str,
                 value: &T,
             ) -> Result<(), Self::Error> {
-                self.0.serialize_field(key, &Checked(value)).map_err(Noted)
+                let part = self.part(value);
+                self.inner.serialize_field(key, &part).map_err(Noted)
             }
 
             fn skip_field(&mut self, key: &'static str) -> Result<(), Self::Error> {
@@ -251,7 +314,7 @@ macro_rules! fields {
             }
 
             fn end(self) -> Result<S::Ok, Self::Error> {
-                self.0.end().map_err(Noted)
+                self.inner.end().map_err(Noted)
             }
         }
     )* };
@@ -264,14 +327,16 @@ impl<S: ser::SerializeMap> ser::SerializeMap for Strict<S> {
     type Error = Noted<S::Error>;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Self::Error> {
-        self.0.serialize_key(&Checked(key)).map_err(Noted)
+        let part = self.part(key);
+        self.inner.serialize_key(&part).map_err(Noted)
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Self::Error> {
-        self.0.serialize_value(&Checked(value)).map_err(Noted)
+        let part = self.part(value);
+        self.inner.serialize_value(&part).map_err(Noted)
     }
 
     fn end(self) -> Result<S::Ok, Self::Error> {
-        self.0.end().map_err(Noted)
+        self.inner.end().map_err(Noted)
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn encode<V: Serialize + 'static>(value: &V, out: &mut Vec<u8>) -> Re
     if bulk::encode(value, out) {
         return Ok(());
     }
-    let encoded = postcard::serialize_with_flavor(&Checked(value), Appender(out));
+    let encoded = postcard::serialize_with_flavor(&Checked::whole(value), Appender(out));
     encoded.map_err(|error| cannot_encode(type_name::<V>(), error))
 }
 
@@ -37,6 +37,7 @@ fn cannot_encode(type_name: &str, error: postcard::Error) -> Failure {
         type_name: type_name.to_owned(),
         message: match (attachments::refusal(), strict::said()) {
             (Some(refusal), _) => refusal,
+            (None, Some(said)) if said == strict::TOO_DEEP => said,
             (None, Some(said)) => format!("{said}. {WAY_OUT}"),
             (None, None) => explain(error),
         },
@@ -177,6 +178,36 @@ mod tests {
         }
         let error = encode(&Some(Shy), &mut Vec::new()).unwrap_err();
         assert!(error.to_string().contains("not in public"), "{error}");
+    }
+
+    /// A list whose end takes no stack to drop.
+    #[derive(Serialize, serde::Deserialize)]
+    struct List(Option<Box<List>>);
+
+    impl List {
+        fn of(len: usize) -> Self {
+            (0..len).fold(Self(None), |list, _| Self(Some(Box::new(list))))
+        }
+    }
+
+    impl Drop for List {
+        fn drop(&mut self) {
+            while let Some(mut next) = self.0.take() {
+                self.0 = next.0.take();
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_an_error_and_what_is_not_can_be_read_back() {
+        let mut bytes = Vec::new();
+        encode(&List::of(499), &mut bytes).unwrap();
+        let list: List = decode(&bytes).unwrap();
+        drop(list);
+        for len in [500, 1_000_000] {
+            let error = encode(&List::of(len), &mut Vec::new()).unwrap_err();
+            assert!(error.to_string().contains("Pass it flat"), "{error}");
+        }
     }
 
     #[test]

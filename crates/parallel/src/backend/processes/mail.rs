@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::lane::{Lane, ParcelOut, discard};
 use super::process::Process;
+use super::queued::Queued;
 use super::ring::Corrupt;
 use crate::delayed::Portable;
 use crate::error::Failure;
@@ -23,6 +24,11 @@ const ENCODE: usize = 1 << 16;
 /// worker would wait for it, up to 0.1 ms (a warm call of one task takes 0.07), matters. Where it lasts
 /// longer, another worker may be free for it sooner.
 const AHEAD: Duration = Duration::from_millis(5);
+
+/// What a worker calls in place of a task that could not be sent.
+fn nothing(_: &[u8], _: &mut Vec<u8>) -> Result<(), Failure> {
+    Ok(())
+}
 
 /// Why a worker is of no use any more.
 pub(super) enum Useless {
@@ -175,6 +181,7 @@ where
                         self.queue[place].more_mut().encoded = Some(Stretch::since(started));
                     }
                     self.queue[place].generation = self.generation;
+                    self.queue[place].take_unsent();
                     let frame = match parcel {
                         None => {
                             self.sent += 1;
@@ -192,11 +199,49 @@ where
                 }
             };
             outbox.truncate(begin);
-            if let Some(mut queued) = self.remove(self.sent) {
-                let history = queued.take_history();
-                self.fail(queued, history.len(), failure, history);
+            if self.ends_batch_of_others() {
+                self.send_end_of_batch(failure);
+            } else if let Some(queued) = self.remove(self.sent) {
+                self.fail_unsent(queued, failure);
             }
         }
+    }
+
+    /// Whether the task that is sent next is the last one of a batch of which the worker has others, which it is
+    /// to run.
+    fn ends_batch_of_others(&self) -> bool {
+        let begun = match self.sent.checked_sub(1) {
+            Some(before) => self.queue[before].kind != Kind::TaskLast,
+            None => self.of_batch > 0,
+        };
+        begun && self.queue[self.sent].kind == Kind::TaskLast && !self.work.stops_at_failure()
+    }
+
+    /// Sends something that does nothing in place of the next task, which failed like this: the worker shall
+    /// know that the batch has ended. The failure is told when that is done.
+    fn send_end_of_batch(&mut self, failure: Failure) {
+        let queued = &mut self.queue[self.sent];
+        let at = At {
+            index: queued.index,
+            attempt: queued.attempt(),
+            all_or_nothing: false,
+            watched: false,
+        };
+        let name = self.image.name_of(nothing).unwrap_or_default();
+        queued.generation = self.generation;
+        queued.more_mut().unsent = Some(Box::new(failure));
+        for (kind, word) in [(Kind::At, at.to_word()), (Kind::TaskLast, name)] {
+            let header = Header::new(kind, self.generation, 0, word);
+            self.outbox.extend(header.to_bytes());
+        }
+        self.told = Some(at.next());
+        self.sent += 1;
+    }
+
+    /// A task that could not be sent, for this reason, has come to its end.
+    fn fail_unsent(&mut self, mut queued: Queued<T>, failure: Failure) {
+        let history = queued.take_history();
+        self.fail(queued, history.len(), failure, history);
     }
 
     fn receive(&mut self) -> Result<bool, Useless> {
@@ -283,14 +328,17 @@ where
     ) -> Result<(), Useless> {
         self.landed = false;
         let started = self.watches.then(Instant::now);
-        let decoded = match kind {
-            Kind::Done | Kind::DoneWith => {
+        let failure = self.queue.front_mut().and_then(Queued::take_unsent);
+        let unsent = failure.is_some();
+        let decoded = match (failure, kind) {
+            (Some(failure), _) => Err(failure),
+            (None, Kind::Done | Kind::DoneWith) => {
                 let decode = || panics::catch(|| T::decode(payload).map_err(Box::new));
                 let decoded = exchange(&mut self.parcel, false, decode);
                 drop(session);
                 decoded.unwrap_or_else(|panic| Err(Box::new(panic.of_task())))
             }
-            Kind::Failed => match wire::decode::<Failure>(payload) {
+            (None, Kind::Failed) => match wire::decode::<Failure>(payload) {
                 Ok(failure) => Err(Box::new(failure)),
                 Err(_) => return Err(Useless::Mad),
             },
@@ -315,6 +363,7 @@ where
             self.of_batch = 0;
         }
         match decoded {
+            Err(failure) if unsent => self.fail_unsent(queued, *failure),
             Err(failure) => self.started_and_failed(queued, *failure),
             Ok(value) => {
                 if self.watches {

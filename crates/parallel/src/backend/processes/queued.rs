@@ -35,6 +35,8 @@ pub(super) struct More {
     pub(super) encoded: Option<Stretch>,
     /// To what it refers, as it was sent last.
     pub(super) objects: Vec<Arc<Object>>,
+    /// Why it could not be sent, if something else was that ends its batch.
+    pub(super) unsent: Option<Box<Failure>>,
 }
 
 impl<T> Queued<T> {
@@ -87,6 +89,11 @@ impl<T> Queued<T> {
     pub(super) fn take_history(&mut self) -> Vec<Failure> {
         let more = self.more.as_mut();
         more.map_or(Vec::new(), |more| std::mem::take(&mut more.history))
+    }
+
+    #[inline]
+    pub(super) fn take_unsent(&mut self) -> Option<Box<Failure>> {
+        self.more.as_mut()?.unsent.take()
     }
 
     /// The number of the attempt that it is started for next, or was last.

@@ -64,6 +64,43 @@ fn a_result_that_cannot_be_encoded_fails_alone() {
     assert!(type_name.ends_with("Flat"), "{error}");
 }
 
+/// A list whose end takes no stack to drop.
+#[derive(Serialize, Deserialize, Debug)]
+struct List(Option<Box<List>>);
+
+impl List {
+    fn of(len: usize) -> Self {
+        (0..len).fold(Self(None), |list, _| Self(Some(Box::new(list))))
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        while let Some(mut next) = self.0.take() {
+            self.0 = next.0.take();
+        }
+    }
+}
+
+#[test]
+fn what_is_nested_too_deep_fails_alone_there_and_here() {
+    let lens = [1, 400, 1_000_000, 2];
+    let parallel = on(2);
+    let there = parallel
+        .outcomes(lens.map(|len| delayed(|_: List| (), List::of(len))))
+        .unwrap();
+    let here = parallel.outcomes(lens.map(|len| delayed(List::of, len)));
+    let here = here.unwrap().into_iter().map(|list| list.map(|_| ()));
+    for (i, outcome) in there.into_iter().chain(here).enumerate() {
+        if lens[i % lens.len()] < 500 {
+            outcome.unwrap();
+        } else {
+            let error = outcome.unwrap_err().to_string();
+            assert!(error.contains("List") && error.contains("flat"), "{error}");
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize, Debug, Clone)]
 #[serde(untagged)]
 enum Untagged {

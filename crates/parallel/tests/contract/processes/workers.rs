@@ -201,3 +201,46 @@ fn what_is_left_is_done_by_a_worker_that_goes_within_a_batch() {
     with_deadline(|| parallel.run((0..10).map(|_| delayed(task, log.clone())))).unwrap();
     assert_eq!(std::fs::read(log).unwrap(), b"xxxxxxxxxx");
 }
+
+#[test]
+fn what_is_left_is_done_if_the_last_task_of_a_batch_cannot_be_sent() {
+    struct Fussy(usize, std::path::PathBuf);
+
+    impl serde::Serialize for Fussy {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            if self.0 % 10 == 9 {
+                return Err(serde::ser::Error::custom("not the last one"));
+            }
+            (self.0, &self.1).serialize(serializer)
+        }
+    }
+
+    impl<'de> serde::Deserialize<'de> for Fussy {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            <_>::deserialize(from).map(|(i, log)| Self(i, log))
+        }
+    }
+
+    let folder = super::deaths::Folder::new("unsent");
+    let log = folder.0.join("log");
+    let task = |Fussy(i, log): Fussy| {
+        parallel::at_batch_end(move || super::deaths::note(&log, "x"));
+        i
+    };
+    let parallel = Parallel::new(1).batch_size(10).backend(Processes::new());
+    for first in [0, 5] {
+        let tasks = (first..30).map(|i| delayed(task, Fussy(i, log.clone())));
+        let outcomes = with_deadline(|| parallel.outcomes(tasks)).unwrap();
+        for (i, outcome) in (first..).zip(outcomes) {
+            match outcome {
+                Ok(value) => assert_eq!(value, i),
+                Err(error) => {
+                    assert_eq!((i % 10, error.index(), error.attempts()), (9, i - first, 0));
+                    assert!(error.to_string().contains("not the last one"), "{error}");
+                }
+            }
+        }
+        let done = std::fs::read(&log).unwrap().len();
+        assert_eq!(done, if first == 0 { 27 } else { 27 + 22 });
+    }
+}
