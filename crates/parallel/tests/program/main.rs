@@ -7,7 +7,10 @@
 mod configured;
 mod limits;
 mod parent;
-#[cfg(feature = "progress")]
+#[cfg_attr(
+    not(feature = "progress"),
+    allow(dead_code, reason = "a bar needs more of it")
+)]
 mod screen;
 mod stage;
 mod streams;
@@ -129,6 +132,10 @@ const TESTS: &[Named] = &[
         "a_mark_that_somebody_set_is_refused",
         parent::a_mark_that_somebody_set_is_refused,
     ),
+    (
+        "a_task_that_reads_from_the_terminal_is_not_stopped",
+        parent::a_task_that_reads_from_the_terminal_is_not_stopped,
+    ),
 ];
 
 const ROLES: &[Named] = &[
@@ -154,6 +161,7 @@ const ROLES: &[Named] = &[
     ("stream_long", streams::stream_long),
     ("initialized", limits::initialized),
     ("start_early", limits::start_early),
+    ("read_the_terminal", parent::read_the_terminal),
     (
         "start_workers_with_a_mark",
         parent::start_workers_with_a_mark,

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use parallel::{Parallel, Processes, Shared, delayed};
 
-use crate::stage;
+use crate::{screen, stage};
 
 /// A task that starts a process of its own, says who both are, and waits for it, as good as for ever.
 fn settle(_: u32) {
@@ -185,6 +185,32 @@ pub fn the_environment_limits_the_cpus() {
     let mut command = stage::command("count_cpus");
     command.env("PARALLEL_MAX_CPUS", "1");
     stage::finish("count_cpus", command);
+}
+
+pub fn read_the_terminal() {
+    let read = |_| {
+        let mut terminal = std::fs::File::open("/dev/tty").unwrap();
+        terminal.read(&mut [0]).map_err(|error| error.to_string())
+    };
+    let there = Parallel::new(1).backend(Processes::new()).map(read, 0..1);
+    let refused = there.unwrap().remove(0).unwrap_err();
+    assert!(refused.contains("Input/output error"), "{refused}");
+}
+
+pub fn a_task_that_reads_from_the_terminal_is_not_stopped() {
+    let (_terminal, end) = screen::terminal();
+    let mut command = stage::command("read_the_terminal");
+    command.stdin(end);
+    // SAFETY: what it calls is allowed in a new child.
+    #[allow(unsafe_code, reason = "the terminal shall be its own")]
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::setsid()?;
+            rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
+            Ok(())
+        });
+    }
+    stage::finish("read_the_terminal", command);
 }
 
 pub fn start_workers_with_a_mark() {

@@ -18,6 +18,22 @@ const DEADLINE: Timespec = Timespec {
     tv_nsec: 0,
 };
 
+/// A terminal, and the end of it that a program has.
+pub fn terminal() -> (File, File) {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let terminal = openpt(flags).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let end = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NOCTTY)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    (terminal.into(), end)
+}
+
 /// A terminal in which a program runs.
 pub struct Screen {
     terminal: File,
@@ -28,23 +44,13 @@ pub struct Screen {
 impl Screen {
     /// Starts the program.
     pub fn run(mut command: Command) -> Self {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let terminal = openpt(flags).unwrap();
-        grantpt(&terminal).unwrap();
-        unlockpt(&terminal).unwrap();
+        let (terminal, end) = terminal();
         let size = Winsize {
             ws_row: ROWS,
             ws_col: COLUMNS,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
-        let name = ptsname(&terminal, Vec::new()).unwrap();
-        let end = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(libc::O_NOCTTY)
-            .open(name.to_str().unwrap())
-            .unwrap();
         tcsetwinsize(&end, size).unwrap();
         // What is typed shall not be seen.
         let mut modes = tcgetattr(&end).unwrap();
@@ -60,7 +66,7 @@ impl Screen {
         // It holds the program's end of the terminal open.
         drop(command);
         Self {
-            terminal: terminal.into(),
+            terminal,
             parser: vt100::Parser::new(ROWS, COLUMNS, 0),
             child,
         }

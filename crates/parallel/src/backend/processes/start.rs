@@ -106,6 +106,12 @@ fn turn_aside(before: impl FnOnce()) {
     // SAFETY: to ignore a signal is always allowed. Before `main`, Rust's runtime has not done it yet:
     // without it, printing into a closed pipe would end the worker instead of being an error.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    // A worker is no part of what the terminal has in the foreground: to read there, or to change how it is
+    // set, would stop it for ever. So the first is an error, and the second is allowed.
+    for terminal in [libc::SIGTTIN, libc::SIGTTOU] {
+        // SAFETY: as above.
+        unsafe { libc::signal(terminal, libc::SIG_IGN) };
+    }
     // SAFETY: the function is async-signal-safe, as what runs in a new child must be.
     unsafe { libc::pthread_atfork(None, None, Some(note_fork)) };
     STANDING.store(INITIALIZING, Ordering::Relaxed);
