@@ -24,6 +24,12 @@ use crate::wire::{self, EntryPoint};
 /// assert_eq!(Parallel::new(2).run((1..4).map(Square))?, [1, 4, 9]);
 /// # Ok::<(), parallel::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a task",
+    label = "not a call that has not happened yet",
+    note = "write `delayed(function, argument)` or `delayed!(function(arguments))` for each task; `map(function, \
+            inputs)` calls one function on each input"
+)]
 pub trait Task: Sized {
     /// What the call gives back.
     type Output;

@@ -11,4 +11,6 @@ fn what_cannot_work_does_not_compile() {
     cases.compile_fail("tests/refused/capturing_*.rs");
     cases.compile_fail("tests/refused/not_*.rs");
     cases.compile_fail("tests/refused/borrowed*.rs");
+    cases.compile_fail("tests/refused/no_task_*.rs");
+    cases.compile_fail("tests/refused/pointer_*.rs");
 }

@@ -46,7 +46,8 @@ pub use self::threads::Threads;
 /// - No outcome of a task is an error of the backend. An error is what keeps it from running any.
 #[diagnostic::on_unimplemented(
     message = "the backend `{Self}` cannot run tasks of type `{T}`",
-    note = "on threads, a task and its result must be `Send`"
+    note = "on threads, a task and its result must be `Send`",
+    note = "a backend is a value: `Threads::new()`, `Processes::new()`, or by its name `AnyBackend::named(\"processes\")?`"
 )]
 pub trait Backend<T: Task>: Send + Sync {
     /// Runs the tasks of `work`, up to `lanes` of them at a time, and returns when there are none left.

@@ -12,6 +12,6 @@ mod strict;
 mod value;
 
 pub use identity::EntryPoint;
-pub(crate) use identity::{Captureless, entry_point, entry_point_of_action};
+pub(crate) use identity::{Captureless, CapturelessAction, entry_point, entry_point_of_action};
 pub use parcel::{Contents, Parcel};
 pub(crate) use value::{OwnedValue, decode, encode, receive};

@@ -2,7 +2,7 @@
 
 use std::any::type_name;
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::parcel::{self, Parcel};
 use super::strict::{self, Checked};
@@ -16,10 +16,17 @@ use crate::error::Failure;
     note = "an argument and a result must be owned (no references: pass a clone, or `.to_owned()`), and \
             serializable: `#[derive(serde::Serialize, serde::Deserialize)]`"
 )]
-pub trait OwnedValue: Serialize + DeserializeOwned + Send + 'static {}
+pub trait OwnedValue: Serialize + for<'any> NotBorrowed<'any> + Send + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<V: Serialize + DeserializeOwned + Send + 'static> OwnedValue for V {}
+impl<V: Serialize + for<'any> NotBorrowed<'any> + Send + 'static> OwnedValue for V {}
+
+/// Serde's `Deserialize`, by a name that says what is wrong: of a `&str`, which serde reads only from bytes that
+/// stay, the compiler says no more than that its implementation of this trait "is not general enough".
+pub trait NotBorrowed<'any>: Deserialize<'any> {}
+
+#[diagnostic::do_not_recommend]
+impl<'any, V: Deserialize<'any>> NotBorrowed<'any> for V {}
 
 /// Appends `value` to `out`.
 #[inline]
@@ -135,7 +142,7 @@ mod tests {
         assert_eq!(back, ("Pizza".to_owned(), Some(3.5)));
     }
 
-    #[derive(Serialize, serde::Deserialize, Debug)]
+    #[derive(Serialize, Deserialize, Debug)]
     struct Asymmetric {
         #[serde(skip_serializing_if = "Option::is_none")]
         note: Option<u8>,
@@ -153,7 +160,7 @@ mod tests {
         assert!(encode(&value(Some(1)), &mut Vec::new()).is_ok());
     }
 
-    #[derive(Debug, PartialEq, Serialize, serde::Deserialize)]
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Skipping {
         #[serde(skip)]
         cache: u32,

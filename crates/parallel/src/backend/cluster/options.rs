@@ -79,7 +79,7 @@ macro_rules! worker_options {
             #[must_use]
             pub fn initializer<F>(mut self, _: F) -> Self
             where
-                F: FnOnce() + crate::wire::Captureless,
+                F: FnOnce() + crate::wire::CapturelessAction,
             {
                 self.cluster
                     .begin_with(crate::backend::processes::Initializer::of_action::<F>());

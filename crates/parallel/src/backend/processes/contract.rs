@@ -15,7 +15,7 @@ use crate::context::Inherited;
 use crate::delayed::Portable;
 use crate::error::BackendError;
 use crate::jobs;
-use crate::wire::Captureless;
+use crate::wire::CapturelessAction;
 
 /// Libraries that bring threads of their own ask these how many.
 const THREAD_COUNTS: [&str; 8] = [
@@ -122,7 +122,7 @@ impl Processes {
     #[must_use]
     pub fn initializer<F>(mut self, _: F) -> Self
     where
-        F: FnOnce() + Captureless,
+        F: FnOnce() + CapturelessAction,
     {
         self.begin_with(Initializer::of_action::<F>());
         self

@@ -9,7 +9,7 @@ use super::image::Image;
 use crate::delayed::Portable;
 use crate::panics;
 use crate::shared::{Object, Shared};
-use crate::wire::{self, Captureless, EntryPoint, attachments, entry_point_of_action};
+use crate::wire::{self, CapturelessAction, EntryPoint, attachments, entry_point_of_action};
 
 /// The frame must fit into the ring of a new worker, which nobody reads yet.
 const MOST: usize = 1 << 17;
@@ -26,7 +26,7 @@ pub(in crate::backend) struct Initializer {
 
 impl Initializer {
     /// The call of a function without arguments.
-    pub(in crate::backend) fn of_action<F: FnOnce() + Captureless>() -> Result<Self, String> {
+    pub(in crate::backend) fn of_action<F: FnOnce() + CapturelessAction>() -> Result<Self, String> {
         Self::with_argument(entry_point_of_action::<F>(), |_| Ok(()))
     }
 

@@ -1,0 +1,5 @@
+use parallel::Parallel;
+
+fn main() {
+    let _ = Parallel::new(2).run([1, 2, 3]);
+}
