@@ -26,11 +26,19 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  all orders were served, or the reader of standard output went away, as `head` does
   1  not all were: an order or a dish on the menu is at fault, or a cook failed; see standard error
-  2  wrong usage, or a file that cannot be read: nobody was served";
+  2  wrong usage, a file that cannot be read or written, or cooks that cannot work, as on a cluster that is not
+     there; see standard error";
+
+const EXIT_CODES_OF_COMPARE: &str = "\
+Exit codes:
+  0  the table was printed, or the reader of standard output went away
+  1  standard output cannot be written
+  2  wrong usage, or cooks that cannot work; see standard error";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Measure the same orders in a plain loop and on each backend
+    #[command(after_help = EXIT_CODES_OF_COMPARE)]
     Compare(Comparison),
 }
 
@@ -58,11 +66,21 @@ pub(crate) struct Evening {
     pub(crate) backend: Place,
 
     /// How many customers order a random dish; 1 to 10 by chance if not given
-    #[arg(long, value_name = "N", conflicts_with = "orders")]
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "orders",
+        allow_negative_numbers = true
+    )]
     pub(crate) customers: Option<u32>,
 
     /// The same orders as another time: the summary tells the seed
-    #[arg(long, value_name = "S", conflicts_with = "orders")]
+    #[arg(
+        long,
+        value_name = "S",
+        conflicts_with = "orders",
+        allow_negative_numbers = true
+    )]
     pub(crate) seed: Option<u64>,
 
     /// The CPU time that each ingredient takes, such as 300us, 2ms or 1.5s
@@ -77,12 +95,12 @@ pub(crate) struct Evening {
     #[arg(long)]
     pub(crate) progress: bool,
 
-    /// Print lines on standard error, from 50 on on standard output on how many orders are done; the higher N the more
+    /// Print lines on how many orders are done: the more the higher N is, 10 if it is left out; on standard error,
+    /// from 50 on on standard output
     #[arg(
         long,
         value_name = "N",
         num_args = 0..=1,
-        require_equals = true,
         default_value_t = 0,
         default_missing_value = "10"
     )]

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -16,10 +17,11 @@ use restaurant::service::Service;
 use crate::cli::{Evening, Place};
 use crate::guests::Guests;
 use crate::onlookers::Onlookers;
-use crate::{Refusal, complain, no_cooks};
+use crate::{Refusal, complain, files, no_cooks};
 
 /// Serves everybody who orders something that is on the menu.
 pub(crate) fn serve(evening: &Evening) -> Result<ExitCode, Refusal> {
+    files::check(evening)?;
     let (menu, faults) = menu(evening.menu.as_deref())?;
     let guests = Guests::invite(evening, &menu)?;
     let mut onlookers = Onlookers::invite(evening)?;
@@ -72,8 +74,10 @@ fn menu(path: Option<&Path>) -> Result<(Menu, Vec<Fault>), Refusal> {
         return Ok((Menu::default(), Vec::new()));
     };
     let name = path.to_string_lossy();
-    let text = fs::read_to_string(path)
-        .map_err(|error| format!("cannot read the menu from {name}: {error}"))?;
+    let text = fs::read_to_string(path).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => format!("cannot read the menu from {name}: it is not UTF-8 text"),
+        _ => format!("cannot read the menu from {name}: {error}"),
+    })?;
     Menu::from_toml(&text, &name).map_err(|fault| fault.to_string())
 }
 

@@ -3,6 +3,7 @@
 mod cli;
 mod compare;
 mod evening;
+mod files;
 mod guests;
 mod memory;
 mod onlookers;

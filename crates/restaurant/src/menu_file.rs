@@ -75,8 +75,11 @@ pub(crate) fn parse(text: &str, file: &str) -> Result<(Menu, Vec<Fault>), Fault>
 fn dish(name: &str, value: &Spanned<DeValue<'_>>) -> Result<Dish, String> {
     let name = checked(name).map_err(|why| format!("a dish has {why}: {EXAMPLE}"))?;
     let list = value.get_ref().as_array().ok_or_else(|| {
-        let found = value.get_ref().type_str();
-        format!("the dish {name:?} needs a list of ingredients, not a {found}: {EXAMPLE}")
+        let found = match value.get_ref().type_str() {
+            "integer" => "an integer".to_owned(),
+            found => format!("a {found}"),
+        };
+        format!("the dish {name:?} needs a list of ingredients, not {found}: {EXAMPLE}")
     })?;
     if list.is_empty() {
         return Err(format!("the dish {name:?} has no ingredients"));
@@ -155,6 +158,10 @@ mod tests {
             (
                 "Bun = 'x'",
                 r#"m:2: the dish "Bun" needs a list of ingredients, not a string: write `Pizza = ["Flour", "Yeast"]`"#,
+            ),
+            (
+                "Bun = 1",
+                r#"m:2: the dish "Bun" needs a list of ingredients, not an integer: write `Pizza = ["Flour", "Yeast"]`"#,
             ),
             (
                 "Soup = ['Fish']",

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{BACKENDS, TempFile, run, steps, text};
+use common::{BACKENDS, TempFile, restaurant, run, steps, text};
 
 #[test]
 fn the_same_seed_gives_the_same_orders() {
@@ -92,26 +92,27 @@ fn how_far_the_orders_are_is_told_on_standard_error() {
             "--backend",
             backend,
         ];
-        let told = |option: &str| {
-            let output = run(&[&evening, [option].as_slice()].concat(), "", 0);
+        let told = |option: &[&str]| {
+            let output = run(&[&evening, option].concat(), "", 0);
             assert!(text(&output.stdout).starts_with("dishes     4\n"));
             text(&output.stderr).to_owned()
         };
-        let bar = told("--progress");
+        let bar = told(&["--progress"]);
         assert!(
             bar.lines().last().unwrap().starts_with("4 done in "),
             "{bar}"
         );
-        let each = told("--verbose=11");
+        let each = told(&["--verbose=11"]);
         assert_eq!(each.lines().count(), 5, "{each}");
         assert!(each.contains("Done 3 tasks | elapsed: "), "{each}");
         assert!(each.contains("Done 4 out of 4 | elapsed: "), "{each}");
-        let some = told("--verbose");
+        let some = told(&["--verbose"]);
         assert!(
             some.starts_with("[Parallel(n_jobs=3)]: Done 1 tasks | elapsed: "),
             "{some}"
         );
-        assert_eq!(told("--verbose=0"), "");
+        assert_eq!(told(&["--verbose=0"]), "");
+        assert_eq!(told(&["--verbose", "11"]).lines().count(), 5);
     }
 }
 
@@ -161,7 +162,8 @@ fn wrong_usage_is_told_and_nobody_is_served() {
             &["--backend", "spark"],
             "there are sequential, threads, processes, dask",
         ),
-        (&["--customers", "-1"], "unexpected argument '-1'"),
+        (&["--customers", "-1"], "-1 is not in 0.."),
+        (&["--seed", "-1"], "invalid value '-1' for '--seed <S>'"),
         (
             &["--customers", "3", "--orders", "-"],
             "cannot be used with",
@@ -170,7 +172,7 @@ fn wrong_usage_is_told_and_nobody_is_served() {
         (&["--seeds", "3"], "'--seed'"),
         (
             &["--verbose=much"],
-            "invalid value 'much' for '--verbose[=<N>]'",
+            "invalid value 'much' for '--verbose [<N>]'",
         ),
         (&["compare", "--customers", "0"], "0 is not in 1.."),
     ] {
@@ -266,6 +268,82 @@ fn a_kitchen_that_cannot_be_shown_is_told_and_nobody_is_served() {
         let stderr = text(&output.stderr);
         assert!(stderr.contains(told), "{args:?}: {stderr}");
         assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn no_file_is_written_over_that_another_option_names() {
+    let menu = TempFile::new("menu.toml", "Pizza = [\"Flour\"]\n");
+    let orders = TempFile::new("orders.txt", "Pizza\n");
+    let new = TempFile::new("new.json", "");
+    std::fs::remove_file(&new.0).unwrap();
+    // By another way to the same place.
+    let around = |file: &TempFile| {
+        let name = file.0.file_name().unwrap();
+        let folder = file.0.parent().unwrap();
+        format!("{}/./{}", folder.display(), name.display())
+    };
+    for (args, told) in [
+        (
+            ["--trace", new.path(), "--report", &around(&new)],
+            "error: --trace and --report name the same file, ",
+        ),
+        (
+            ["--orders", orders.path(), "--trace", &around(&orders)],
+            "error: --orders and --trace name the same file, ",
+        ),
+        (
+            ["--menu", menu.path(), "--report", menu.path()],
+            "error: --menu and --report name the same file, ",
+        ),
+    ] {
+        let output = run(&args, "", 2);
+        let stderr = text(&output.stderr);
+        assert!(stderr.starts_with(told), "{args:?}: {stderr}");
+        assert!(output.stdout.is_empty());
+    }
+    assert!(!new.0.exists());
+    let read = |file: &TempFile| std::fs::read_to_string(&file.0).unwrap();
+    assert_eq!(read(&orders), "Pizza\n");
+    assert_eq!(read(&menu), "Pizza = [\"Flour\"]\n");
+    // To read one twice harms nobody.
+    let both = ["--menu", menu.path(), "--orders", menu.path(), "--quiet"];
+    run(&both, "", 1);
+}
+
+#[test]
+fn a_python_that_is_none_is_told_with_what_to_set() {
+    for (python, told) in [
+        ("/bin/true", "/bin/true"),
+        ("/bin/echo", "/bin/echo"),
+        ("/nowhere/python", "cannot start /nowhere/python"),
+    ] {
+        let mut evening = restaurant();
+        evening.args(["--quiet", "--backend", "dask"]);
+        let output = evening.env("PARALLEL_PYTHON", python).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains(told), "{python}: {stderr}");
+        assert!(stderr.contains("in PARALLEL_PYTHON"), "{python}: {stderr}");
+    }
+}
+
+#[test]
+fn the_help_says_what_there_is_to_know() {
+    for (args, words) in [
+        (
+            ["--help"].as_slice(),
+            ["10 if it is left out", "  2  wrong usage, "],
+        ),
+        (
+            &["compare", "--help"],
+            ["Exit codes:", "  2  wrong usage, "],
+        ),
+    ] {
+        let output = run(args, "", 0);
+        for word in words {
+            assert!(text(&output.stdout).contains(word), "{args:?}: {word}");
+        }
     }
 }
 

@@ -148,3 +148,14 @@ fn what_is_no_menu_is_an_error() {
         assert!(output.stdout.is_empty());
     }
 }
+
+#[test]
+fn a_menu_that_is_no_text_is_told_so() {
+    let file = TempFile::new("binary.toml", [0xff, 0xfe]);
+    let output = run(&["--menu", file.path()], "", 2);
+    let told = text(&output.stderr).replace(file.path(), "menu.toml");
+    assert_eq!(
+        told,
+        "error: cannot read the menu from menu.toml: it is not UTF-8 text\n"
+    );
+}

@@ -53,8 +53,19 @@ const CONNECT: Duration = Duration::from_secs(120);
 /// How long it may take to cancel what runs and to leave.
 const LEAVE: Duration = Duration::from_secs(15);
 
+/// An empty variable names none, as one that is not set.
 pub(super) fn python() -> OsString {
-    std::env::var_os(PYTHON).unwrap_or_else(|| "python3".into())
+    let named = std::env::var_os(PYTHON).filter(|python| !python.is_empty());
+    named.unwrap_or_else(|| "python3".into())
+}
+
+/// What to do where the bridge ended, or went wrong, before it had reached the engine.
+pub(super) fn advice() -> String {
+    let python = python();
+    let python = Path::new(&python).display();
+    format!(
+        "Is {python} a Python 3 with the package of the cluster's version? Name one in {PYTHON}"
+    )
 }
 
 /// How a bridge finds its engine.

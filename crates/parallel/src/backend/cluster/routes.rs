@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crossbeam_channel::Sender;
 use parking_lot::Mutex;
 
+use super::bridge;
 use super::frames::{self, Frame, Kind};
 
 /// So many of the last lines of its standard error are kept.
@@ -93,7 +94,12 @@ impl Shared {
             match kind {
                 Kind::Ready => drop(ready.try_send(Ok(number))),
                 Kind::Slots => self.slots.store(number, Ordering::Relaxed),
-                Kind::Fatal => return Some(String::from_utf8_lossy(&payload).into_owned()),
+                Kind::Fatal => {
+                    let why = String::from_utf8_lossy(&payload).into_owned();
+                    // It says what to do as well.
+                    let _ = ready.try_send(Err(why.clone()));
+                    return Some(why);
+                }
                 Kind::Answer => {
                     let status = payload.pop().and_then(Status::from_byte);
                     let Some(status) = status else {
@@ -146,7 +152,8 @@ impl Shared {
         for tell in calls.into_values() {
             let _ = tell.send(Event::Dead(why.clone()));
         }
-        let _ = ready.try_send(Err(why));
+        let behind = if why.contains('\n') { "\n" } else { ". " };
+        let _ = ready.try_send(Err(format!("{why}{behind}{}", bridge::advice())));
     }
 }
 
