@@ -76,6 +76,48 @@ mod tests {
     }
 
     #[test]
+    fn the_book_lists_the_files_of_the_library() {
+        let chapter = include_str!("../../../docs/src/architecture.md");
+        let sources = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../parallel/src"));
+        let mut there = BTreeSet::new();
+        visit(sources, &mut |file| {
+            let is_source = file.extension().is_some_and(|e| e == "rs" || e == "py");
+            let stem = file.file_stem().unwrap().to_str().unwrap();
+            // What is in a folder its own line says.
+            if is_source && stem != "mod" && !stem.ends_with("tests") {
+                there.insert(file.strip_prefix(sources).unwrap().display().to_string());
+            }
+        });
+        let mut listed = files_in(chapter);
+        listed.retain(|file| !file.ends_with("/mod.rs"));
+        let differ: Vec<_> = there.symmetric_difference(&listed).collect();
+        assert!(
+            differ.is_empty(),
+            "architecture.md lists what is not there, or lacks what is: {differ:?}"
+        );
+    }
+
+    /// The files in a chapter's tree of them: below a folder, whose name ends with a slash, what is set in more.
+    fn files_in(chapter: &str) -> BTreeSet<String> {
+        let (_, tree) = chapter.split_once("```text\n lib.rs").unwrap();
+        let tree = format!(" lib.rs{}", tree.split_once("```").unwrap().0);
+        let (mut folders, mut files) = (Vec::<(usize, &str)>::new(), BTreeSet::new());
+        for line in tree.lines() {
+            let entry = line.trim_start();
+            let indent = line.len() - entry.len();
+            let names = entry.split("  ").next().unwrap();
+            folders.retain(|(folder, _)| *folder < indent);
+            if names.ends_with('/') {
+                folders.push((indent, names));
+                continue;
+            }
+            let folder: String = folders.iter().map(|(_, name)| *name).collect();
+            files.extend(names.split(", ").map(|name| format!("{folder}{name}")));
+        }
+        files
+    }
+
+    #[test]
     fn no_file_has_400_lines() {
         let crates = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         let mut long = Vec::new();

@@ -1,5 +1,5 @@
-//! A joblib for Rust: one loop, run in parallel on threads or on processes by changing one line,
-//! that never hangs, loses or lies about what happened.
+//! A joblib for Rust: one loop, run in parallel on threads, on processes, or on a Dask or Ray cluster by
+//! changing one line, that never hangs, loses or lies about what happened.
 //!
 //! ```
 //! use parallel::{Parallel, Processes, delayed};
@@ -12,6 +12,9 @@
 //! assert_eq!(squares[9], 81);
 //! # Ok::<(), parallel::Error>(())
 //! ```
+//!
+//! On a cluster the line is `.backend(Dask::connect("tcp://scheduler:8786")?)`, or
+//! `.backend(Ray::connect("ray://head:10001")?)`.
 
 mod backend;
 mod batch_end;

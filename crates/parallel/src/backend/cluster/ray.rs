@@ -40,8 +40,8 @@ impl Ray {
     /// Connects to the head at this address: `ray://host:10001` from anywhere, `host:6379` on a node of the
     /// cluster.
     ///
-    /// A token is taken from where Ray looks for it: with `RAY_AUTH_MODE=token`, from `RAY_AUTH_TOKEN` or
-    /// `~/.ray/auth_token`.
+    /// A token is taken from where Ray looks for it: with `RAY_AUTH_MODE=token`, from `RAY_AUTH_TOKEN`, the
+    /// file that `RAY_AUTH_TOKEN_PATH` names, or `~/.ray/auth_token`.
     ///
     /// # Errors
     /// If it cannot be reached; if it refuses the token; if there is no Python here, or none of the cluster's
