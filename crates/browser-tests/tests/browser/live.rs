@@ -50,6 +50,11 @@ fn the_page_grows_while_the_run_goes_on() {
     assert_eq!(parallel.map(|i| i, 0..3).unwrap(), [0, 1, 2]);
     tab.wait_for("run.ended && run.counts.finished === 3");
     drop(parallel);
-    tab.wait_for("state.textContent.includes('program')");
+    // The program goes on; only its page does not.
+    tab.wait_for("state.textContent.includes('served')");
+    assert_eq!(
+        tab.text("#state"),
+        "The run has ended. This page is served no more."
+    );
     tab.has_nothing_to_complain_of();
 }

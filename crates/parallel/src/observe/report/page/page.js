@@ -68,7 +68,7 @@ function watch() {
   });
   source.addEventListener("closed", () => {
     source.close();
-    tell(run.ended ? "The run has ended, and so has its program." : "The program has ended.", false);
+    tell(`${run.ended ? "The run has ended. " : ""}This page is served no more.`, false);
   });
   source.addEventListener("error", () => tell("No connection to the program; trying again…", false));
   setInterval(() => {
