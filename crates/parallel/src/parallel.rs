@@ -364,6 +364,7 @@ impl<B> Parallel<B> {
         let own_token = self.cancel_token.clone();
         Plan {
             lanes,
+            n_jobs: self.n_jobs,
             batch_size: self.batch_size,
             batch_time: Duration::ZERO,
             on_failure,

@@ -16,7 +16,7 @@ pub enum Event {
         run: u64,
         /// How many tasks it has, if its input says so exactly.
         tasks: Option<usize>,
-        /// How many it runs at a time.
+        /// How many it runs at a time. Where a negative number was asked for on a cluster, it changes with the cluster's slots.
         n_jobs: usize,
     },
     /// A worker begins to take part in a call: a thread, or a process that was started or is warm.

@@ -10,6 +10,7 @@ use super::batch::{BatchSize, Sizing};
 use super::delivery::{Delivery, Handing};
 use super::feed::Feed;
 use super::hand::Hands;
+use super::lanes::Lanes;
 use super::results::Results;
 use super::room::Room;
 use super::sharing::Sharing;
@@ -21,6 +22,7 @@ use super::window::{PreDispatch, Window};
 use super::{Input, Output, Work};
 use crate::cancel::CancelToken;
 use crate::delayed::Task;
+use crate::jobs::NJobs;
 use crate::observe::Telling;
 use crate::panics;
 
@@ -65,6 +67,8 @@ pub(crate) enum OnFailure {
 #[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) lanes: usize,
+    /// What was asked for, of which that is made.
+    pub(crate) n_jobs: NJobs,
     pub(crate) batch_size: BatchSize,
     /// How long a batch shall last.
     pub(crate) batch_time: Duration,
@@ -101,18 +105,16 @@ impl<'a, T: Task> Work<'a, T> {
         plan: Plan,
     ) -> Self {
         let fixed = plan.pre_dispatch.bound(plan.lanes);
-        let growing_for = fixed.is_none().then_some(plan.lanes);
         let output = Output::Handed(Delivery::new(handing));
         let sharing = Sharing::of_stream(plan.batch_time, plan.lanes);
         let mut work = Self::with(
-            Input::Feed(Feed::new(growing_for.is_some())),
+            Input::Feed(Feed::new(fixed.is_none())),
             output,
             Some(Window::new(fixed.unwrap_or(1))),
             at_most.filter(|most| *most == at_least),
             plan,
         );
         work.sharing = work.sharing.map(|_| Arc::new(sharing));
-        work.growing_for = growing_for;
         work.at_most = at_most;
         let batch_size = work.sizing.lock().next(None);
         work.widen(batch_size);
@@ -153,7 +155,7 @@ impl<'a, T: Task> Work<'a, T> {
             sizing: Mutex::new(sizing),
             output,
             window,
-            growing_for: None,
+            lanes: Lanes::new(plan.n_jobs, lanes, plan.pre_dispatch),
             at_most: None,
             on_failure: plan.on_failure,
             ends_call: None,

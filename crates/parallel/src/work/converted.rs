@@ -82,6 +82,7 @@ impl<'a, U: Task + 'a> Work<'a, U> {
     ) -> Self {
         let plan = Plan {
             lanes: 1,
+            n_jobs: 1.into(),
             batch_size: BatchSize::Auto,
             batch_time: Duration::ZERO,
             on_failure,

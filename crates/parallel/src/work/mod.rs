@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `Work` owns what is the same wherever tasks run: laziness ([`source`], [`feed`]), how many at a time
-//! ([`batch`]), how far ahead ([`window`]), order ([`order`], [`results`], [`delivery`]), what a failure
+//! ([`batch`]), on how many lanes ([`lanes`]), how far ahead ([`window`]), order ([`order`], [`results`], [`delivery`]), what a failure
 //! does, when to stop ([`stopping`]), what lanes do for each other ([`sharing`]), what is taken from them ([`hand`]), and what is given back ([`end`]). For a backend that runs tasks of
 //! another type it can be seen as if it had such ([`converted`]). Each part has a lock of its own. Only the
 //! source's is held while a user's code runs, the iterator, and while another one is taken: the sizes', and
@@ -22,6 +22,7 @@ mod delivery;
 mod end;
 mod feed;
 mod hand;
+mod lanes;
 mod order;
 mod results;
 mod room;
@@ -47,6 +48,7 @@ use self::batch::Sizing;
 use self::delivery::Delivery;
 use self::feed::Feed;
 use self::hand::Hands;
+use self::lanes::Lanes;
 use self::results::{Results, Run};
 use self::room::{Room, Row};
 use self::sharing::Sharing;
@@ -103,8 +105,8 @@ pub struct Work<'a, T: Task> {
     output: Output<T::Output>,
     /// Permits for tasks that are on their way, if they are bounded.
     window: Option<Arc<Window>>,
-    /// For so many lanes the number of permits follows the size of the batches, if it is not fixed.
-    growing_for: Option<usize>,
+    /// How many lanes it has, and how many tasks each may have on their way.
+    lanes: Lanes,
     /// How many there are at most, if that is known.
     at_most: Option<usize>,
     on_failure: OnFailure,
@@ -189,18 +191,6 @@ impl<'a, T: Task> Work<'a, T> {
             self.fail(TaskError::new(index, 0, panic.of_source()));
         }
         batch
-    }
-
-    /// How many of `lanes` can have something to do at all.
-    pub fn lanes_needed(&self, lanes: usize) -> usize {
-        if let Some(origin) = &self.origin {
-            return origin.lanes_needed(lanes);
-        }
-        let at_most = match &self.input {
-            Input::Source(source) => source.lock().at_most(),
-            Input::Feed(_) => self.at_most,
-        };
-        at_most.map_or(lanes, |tasks| lanes.min(tasks)).max(1)
     }
 
     /// Tells the outcome of a task. Only the first one that is told counts.
@@ -316,13 +306,6 @@ impl<'a, T: Task> Work<'a, T> {
             }
             spans::batch_size(size);
             self.widen(size);
-        }
-    }
-
-    /// Has the number of permits follow the size of the batches.
-    fn widen(&self, batch_size: usize) {
-        if let (Some(window), Some(lanes)) = (&self.window, self.growing_for) {
-            window.set_limit(ahead(batch_size).saturating_mul(lanes));
         }
     }
 

@@ -221,7 +221,7 @@ impl<R> Cursor<R> {
 
     /// The next outcome of those that were taken together.
     fn at_hand<T: Task<Output = R>>(&mut self, work: &Work<'_, T>) -> Option<(usize, Outcome<R>)> {
-        if self.once_through && work.growing_for.is_none() {
+        if self.once_through && !work.grows() {
             self.settle(work);
         }
         match self.values.next() {
@@ -282,7 +282,7 @@ impl<R> Cursor<R> {
     fn hand_over<T: Task<Output = R>>(&mut self, work: &Work<'_, T>, index: usize) {
         self.end = self.end.max(index + 1);
         self.owed += 1;
-        let exact = work.growing_for.is_none() && !self.once_through;
+        let exact = !work.grows() && !self.once_through;
         if self.owed >= GIVE_BACK || exact {
             self.settle(work);
         }

@@ -9,10 +9,13 @@
 //! Each batch has a number below that of the jobs, by which its tasks know their worker. So no more run than there
 //! are jobs, and no two with the same number. Where batches are short, one more of the same number is sent ahead,
 //! which the engine begins with when the one before has ended: see [`Lanes`]. Two threads do it, however many jobs.
+//!
+//! Where the number of jobs counts from the cluster's slots it changes as those come and go. The thread that receives
+//! hears of it, and makes room for more tasks, for which the other one may wait.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
@@ -42,6 +45,14 @@ const TRIES: u64 = 3;
 /// elsewhere, and some messages.
 const END: Duration = Duration::from_secs(20);
 
+/// What the thread that sends is told.
+enum News {
+    /// The batch that was sent by this number has been answered.
+    Landed(usize),
+    /// So many may run from now on.
+    Jobs(usize),
+}
+
 /// A batch on its way.
 pub(super) struct Flight {
     pub(super) first: usize,
@@ -64,11 +75,14 @@ where
     pub(super) work: &'c Work<'w, T>,
     /// What the cluster knows it by.
     id: u64,
-    /// How many batches may run.
-    jobs: usize,
+    /// How many batches it was allowed to run at a time,
+    given: usize,
+    /// as many as there can be anyway,
+    most: usize,
+    /// and how many may run now.
+    jobs: AtomicUsize,
     flights: Mutex<HashMap<u64, Arc<Flight>>>,
-    /// The numbers of batches that were answered.
-    landed: (Sender<usize>, Receiver<usize>),
+    news: (Sender<News>, Receiver<News>),
     /// Whether batches were short of late.
     pub(super) short: AtomicBool,
     pub(super) error: Mutex<Option<BackendError>>,
@@ -94,14 +108,19 @@ where
                 let _ = tell.send(Event::Stop);
             }
         });
-        let numbers = work.workers(lanes);
+        // It may have changed since the number of jobs was found.
+        let _ = tell.send(Event::Slots);
+        let most = work.lanes_needed(usize::MAX);
+        let jobs = lanes.min(most);
         let call = Self {
             cluster,
             work,
             id,
-            jobs: numbers.len(),
+            given: lanes,
+            most,
+            jobs: AtomicUsize::new(jobs),
             flights: Mutex::default(),
-            landed: unbounded(),
+            news: unbounded(),
             short: AtomicBool::new(false),
             error: Mutex::default(),
         };
@@ -109,7 +128,7 @@ where
             let receiver = std::thread::Builder::new()
                 .name("parallel-cluster".to_owned())
                 .spawn_scoped(scope, || call.receive(&events));
-            let sent = panics::catch(|| call.send(Lanes::new(numbers), &stopped));
+            let sent = panics::catch(|| call.send(Lanes::new(work.workers(jobs)), &stopped));
             let _ = tell.send(Event::Over);
             let received = receiver.map(std::thread::ScopedJoinHandle::join);
             (sent, received)
@@ -127,10 +146,10 @@ where
             self.send_all(&mut lanes, stopped);
             // Each answer is told, so this ends when the last one is.
             while !lanes.all_idle() {
-                let Ok(number) = self.landed.1.recv() else {
+                let Ok(news) = self.news.1.recv() else {
                     return;
                 };
-                lanes.landed(number);
+                self.hear(news, &mut lanes);
             }
             if self.error.lock().is_some() || self.work.all_taken() {
                 return;
@@ -138,13 +157,19 @@ where
         }
     }
 
+    fn hear(&self, news: News, lanes: &mut Lanes) {
+        match news {
+            News::Landed(number) => lanes.landed(number),
+            News::Jobs(jobs) => lanes.set(self.work.workers(jobs)),
+        }
+    }
+
     /// Sends batches until there are no more, or nothing more shall start.
     fn send_all(&self, lanes: &mut Lanes, stopped: &Receiver<()>) {
         while !self.work.stopped() && self.error.lock().is_none() {
-            self.landed
-                .1
-                .try_iter()
-                .for_each(|number| lanes.landed(number));
+            for news in self.news.1.try_iter() {
+                self.hear(news, lanes);
+            }
             if let Some(number) = lanes.idle() {
                 let Some(taken) = self.work.take() else {
                     return;
@@ -164,7 +189,7 @@ where
                 continue;
             }
             select! {
-                recv(self.landed.1) -> number => number.into_iter().for_each(|number| lanes.landed(number)),
+                recv(self.news.1) -> news => news.into_iter().for_each(|news| self.hear(news, lanes)),
                 // It ends when nothing more shall start.
                 recv(stopped) -> _ => return,
             }
@@ -178,7 +203,7 @@ where
             setup: self.cluster.setup.clone(),
             first: first as u64,
             worker: lane as u64,
-            jobs: self.jobs as u64,
+            jobs: self.jobs.load(Ordering::Relaxed) as u64,
             all_or_nothing: self.work.stops_at_failure(),
             watched: self.work.watching().is_some(),
         });
@@ -283,7 +308,7 @@ where
                     let flight = self.flights.lock().remove(&batch);
                     if let Some(flight) = flight {
                         self.land(&flight, status, &bytes);
-                        let _ = self.landed.0.send(flight.lane);
+                        let _ = self.news.0.send(News::Landed(flight.lane));
                     }
                 }
                 Some(Event::Told { batch, bytes }) => {
@@ -292,6 +317,7 @@ where
                         self.tell_so_far(&flight, &bytes);
                     }
                 }
+                Some(Event::Slots) => self.follow(),
                 Some(Event::Stop) => {
                     self.cluster.bridge.cancel(self.id);
                     deadline = Instant::now().checked_add(END);
@@ -305,6 +331,16 @@ where
         }
     }
 
+    /// Has as many batches run as the number of jobs means now.
+    fn follow(&self) {
+        let allowed = self.work.lanes_among(self.cluster.slots(), self.given);
+        let jobs = allowed.min(self.most);
+        if self.jobs.swap(jobs, Ordering::Relaxed) != jobs {
+            self.work.has_lanes(jobs);
+            let _ = self.news.0.send(News::Jobs(jobs));
+        }
+    }
+
     /// No answer will come any more.
     fn give_up(&self, why: &str) {
         let error = self.cluster.bridge.error(why);
@@ -313,7 +349,7 @@ where
         let flights = std::mem::take(&mut *self.flights.lock());
         for flight in flights.into_values() {
             self.lose(&flight, &message);
-            let _ = self.landed.0.send(flight.lane);
+            let _ = self.news.0.send(News::Landed(flight.lane));
         }
     }
 

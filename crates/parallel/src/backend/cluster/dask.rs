@@ -14,7 +14,8 @@ use crate::error::BackendError;
 /// which a crash costs the task that crashed. Nothing has to be installed there. Here it takes a Python with
 /// the package `distributed` of the cluster's version: `python3`, or what `PARALLEL_PYTHON` names.
 ///
-/// `Parallel::new(-1)` uses all slots of the cluster, a positive number no more than that many at a time.
+/// `Parallel::new(-1)` uses all slots of the cluster, also those that come while a call runs; a positive number no more
+/// than that many at a time.
 ///
 /// What the cluster loses runs again: at least once, not exactly once. See [`retries`](Self::retries).
 ///

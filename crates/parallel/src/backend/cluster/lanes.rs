@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 pub(super) struct Lanes {
+    /// Those that may be used. Others may be on their way yet.
+    numbers: Range<usize>,
     /// By number: how many are on their way, and the last one of them.
     on_their_way: BTreeMap<usize, (usize, u64)>,
     idle: BTreeSet<usize>,
@@ -22,10 +24,24 @@ pub(super) struct Lanes {
 
 impl Lanes {
     pub(super) fn new(numbers: Range<usize>) -> Self {
-        Self {
-            on_their_way: numbers.clone().map(|number| (number, (0, 0))).collect(),
-            idle: numbers.collect(),
+        let mut lanes = Self {
+            numbers: 0..0,
+            on_their_way: BTreeMap::new(),
+            idle: BTreeSet::new(),
             busy: BTreeSet::new(),
+        };
+        lanes.set(numbers);
+        lanes
+    }
+
+    /// From now on these numbers may be used, and no others.
+    pub(super) fn set(&mut self, numbers: Range<usize>) {
+        for number in numbers.clone() {
+            self.on_their_way.entry(number).or_default();
+        }
+        self.numbers = numbers;
+        for number in Vec::from_iter(self.on_their_way.keys().copied()) {
+            self.change(number, |as_it_is| as_it_is);
         }
     }
 
@@ -59,13 +75,10 @@ impl Lanes {
         self.idle.remove(&number);
         self.busy.remove(&(lane.1, number));
         *lane = change(*lane);
-        match *lane {
-            (0, _) => {
-                self.idle.insert(number);
-            }
-            (1, last) => {
-                self.busy.insert((last, number));
-            }
+        match (*lane, self.numbers.contains(&number)) {
+            ((0, _), true) => drop(self.idle.insert(number)),
+            ((0, _), false) => drop(self.on_their_way.remove(&number)),
+            ((1, last), true) => drop(self.busy.insert((last, number))),
             _ => {}
         }
     }
@@ -94,5 +107,26 @@ mod tests {
         lanes.landed(4);
         lanes.landed(4);
         assert!(lanes.all_idle());
+    }
+
+    #[test]
+    fn numbers_come_and_go_and_what_is_on_its_way_by_one_that_went_lands() {
+        let mut lanes = Lanes::new(0..2);
+        lanes.sent(0, 10);
+        lanes.sent(1, 11);
+        lanes.set(0..3);
+        assert_eq!((lanes.idle(), lanes.busy()), (Some(2), Some((0, 10))));
+        lanes.set(0..1);
+        assert_eq!((lanes.idle(), lanes.busy()), (None, Some((0, 10))));
+        lanes.landed(0);
+        assert_eq!((lanes.idle(), lanes.all_idle()), (Some(0), false));
+        lanes.landed(1);
+        assert_eq!((lanes.idle(), lanes.all_idle()), (Some(0), true));
+        lanes.sent(0, 12);
+        lanes.set(0..2);
+        lanes.landed(0);
+        assert!(lanes.all_idle());
+        lanes.sent(0, 13);
+        assert_eq!(lanes.idle(), Some(1));
     }
 }

@@ -104,7 +104,7 @@ impl Cluster {
             format!("/proc/{}/exe", std::process::id()).into()
         });
         self.bridge.ship(&executable);
-        Call::run(self, work.lanes_needed(lanes), work)
+        Call::run(self, lanes, work)
     }
 
     fn slots(&self) -> usize {

@@ -15,7 +15,8 @@ use crate::error::BackendError;
 /// version, with the package `ray[client]` of the cluster's version: `python3`, or what `PARALLEL_PYTHON`
 /// names.
 ///
-/// `Parallel::new(-1)` uses all slots of the cluster, a positive number no more than that many at a time.
+/// `Parallel::new(-1)` uses all slots of the cluster, also those that come while a call runs; a positive number no more
+/// than that many at a time.
 ///
 /// What the cluster loses runs again: at least once, not exactly once. See [`retries`](Self::retries).
 ///

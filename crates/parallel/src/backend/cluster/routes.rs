@@ -25,6 +25,8 @@ pub(super) enum Event {
     Told { batch: u64, bytes: Vec<u8> },
     /// The bridge is gone, or the cluster: why.
     Dead(String),
+    /// The cluster has another number of slots.
+    Slots,
     /// Nothing more shall start.
     Stop,
     /// Everything has been taken and answered.
@@ -93,7 +95,12 @@ impl Shared {
             let number = usize::try_from(word).unwrap_or(usize::MAX);
             match kind {
                 Kind::Ready => drop(ready.try_send(Ok(number))),
-                Kind::Slots => self.slots.store(number, Ordering::Relaxed),
+                Kind::Slots => {
+                    self.slots.store(number, Ordering::Relaxed);
+                    for tell in self.routes.lock().calls.values() {
+                        let _ = tell.send(Event::Slots);
+                    }
+                }
                 Kind::Fatal => {
                     let why = String::from_utf8_lossy(&payload).into_owned();
                     // It says what to do as well.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cluster_harness::DaskCluster;
-use parallel::{Dask, Failure, Parallel, delayed};
+use parallel::{Dask, Failure, Parallel, PreDispatch, delayed};
 
 use super::here;
 use crate::home::{Home, call_home, good, outcomes, told};
@@ -96,20 +96,33 @@ fn to_drop_a_stream_ends_what_runs_there() {
 }
 
 #[test]
-fn a_worker_that_comes_later_counts() {
+fn a_worker_that_comes_later_counts_also_for_a_call_that_runs() {
     let mut cluster = DaskCluster::start_with(1, 1, &[]);
     let dask = Dask::connect(cluster.address()).unwrap();
-    assert_eq!(dask.slots(), 1);
-    cluster.add_worker();
-    with_deadline(|| crate::tools::until(|| dask.slots() == 2));
-    // Both at once, or neither would go on.
-    good(
-        outcomes(&dask, 2, |home| {
-            let callers = [home.next(), home.next()];
-            callers.into_iter().for_each(crate::home::Caller::answer);
-        }),
-        2,
-    );
+    // Of a stream no more tasks are pulled than there are jobs.
+    let parallel = Parallel::new(-1).backend(dask.clone()).batch_size(1);
+    let parallel = parallel.pre_dispatch(PreDispatch::PerJob(1));
+    for streams in [true, false] {
+        assert_eq!(dask.slots(), 1);
+        let home = Home::new();
+        let path = home.path();
+        let tasks = (0..6).map(move |i| delayed(call_home, (path.clone(), i)));
+        let call = || match streams {
+            true => Ok(parallel.iter(tasks).collect()),
+            false => parallel.outcomes(tasks),
+        };
+        let all = home.during(call, |home| {
+            let first = home.next();
+            cluster.add_worker();
+            // Both at once, or neither would go on.
+            let both = [first, home.next()];
+            both.into_iter().for_each(crate::home::Caller::answer);
+        });
+        good(all, 6);
+        assert_eq!(dask.slots(), 2);
+        cluster.remove_worker(1);
+        with_deadline(|| crate::tools::until(|| dask.slots() == 1));
+    }
 }
 
 #[test]

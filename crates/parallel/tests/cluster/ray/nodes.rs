@@ -1,9 +1,10 @@
 //! Nodes that are killed, and what the user sees of it.
 
 use cluster_harness::{RayCluster, RayOptions};
-use parallel::Ray;
+use parallel::{Parallel, Ray, delayed};
 
-use crate::home::{good, outcomes, told};
+use crate::home::{Home, call_home, good, outcomes, told};
+use crate::tools::{until, with_deadline};
 
 fn a_killed_node_costs_nothing(cluster: &RayCluster, ray: &Ray) {
     const TASKS: u64 = 40;
@@ -32,6 +33,22 @@ fn a_killed_node_costs_nothing(cluster: &RayCluster, ray: &Ray) {
     good(all, TASKS);
 }
 
+fn a_node_counts_for_a_call_that_runs(cluster: &mut RayCluster, ray: &Ray) {
+    with_deadline(|| until(|| ray.slots() == 1));
+    let home = Home::new();
+    let parallel = Parallel::new(-1).backend(ray.clone()).batch_size(1);
+    let path = home.path();
+    let call = || parallel.outcomes((0..4).map(|i| delayed(call_home, (path.clone(), i))));
+    let all = home.during(call, |home| {
+        let first = home.next();
+        cluster.add_node();
+        // Both at once, or neither would go on.
+        let both = [first, home.next()];
+        both.into_iter().for_each(crate::home::Caller::answer);
+    });
+    good(all, 4);
+}
+
 fn a_killed_head_fails_what_is_pending(cluster: &RayCluster, ray: &Ray) {
     let mut callers = Vec::new();
     let all = outcomes(ray, 4, |home| {
@@ -54,7 +71,7 @@ fn a_killed_head_fails_what_is_pending(cluster: &RayCluster, ray: &Ray) {
 }
 
 #[test]
-fn a_killed_node_costs_nothing_and_a_killed_head_all_that_is_pending() {
+fn a_killed_node_costs_nothing_a_new_one_counts_and_a_killed_head_costs_all_that_is_pending() {
     let _alone = crate::alone();
     let options = RayOptions {
         cpus: Some(1),
@@ -64,6 +81,6 @@ fn a_killed_node_costs_nothing_and_a_killed_head_all_that_is_pending() {
     let ray = Ray::connect(cluster.address()).unwrap();
     a_killed_node_costs_nothing(&cluster, &ray);
     cluster.remove_node();
-    cluster.add_node();
+    a_node_counts_for_a_call_that_runs(&mut cluster, &ray);
     a_killed_head_fails_what_is_pending(&cluster, &ray);
 }
