@@ -22,6 +22,8 @@ mod local;
 #[path = "losses.rs"]
 mod losses;
 mod nodes;
+#[path = "numbers.rs"]
+mod numbers;
 #[path = "output.rs"]
 mod output;
 #[path = "program.rs"]

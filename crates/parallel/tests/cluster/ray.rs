@@ -19,6 +19,8 @@ mod behaviours_workers;
 mod local;
 #[path = "losses.rs"]
 mod losses;
+#[path = "numbers.rs"]
+mod numbers;
 #[path = "output.rs"]
 mod output;
 #[path = "program.rs"]

@@ -2,6 +2,7 @@
 value pickled by another version of Python can end a worker, and the scheduler sends it to the next one."""
 
 import asyncio
+import collections
 import hashlib
 import os
 import sys
@@ -21,8 +22,10 @@ FETCH = """(lambda distributed, client: client.gather(distributed.Future(key, cl
 # What happens meanwhile, through the scheduler, which keeps nothing that was taken from it.
 TELL = """(lambda queue: (queue.put(told, timeout='5s'), queue.close()))(
     __import__('distributed').Queue(session, maxsize=most_told))"""
+# On the node: its other workers have their part of the CPUs.
+SLOTS = "crowded.get(__import__('distributed').comm.get_address_host(worker.address), worker.state.nthreads)"
 RUN = f"""(lambda runtime, worker: runtime.run(session, digest, __import__('os').path.join(
-    worker.local_directory, filename), worker.local_directory, worker.state.nthreads, batch, payload,
+    worker.local_directory, filename), worker.local_directory, {SLOTS}, batch, payload,
     lambda *told: {TELL}, arrays, lambda key: {FETCH}, lambda: {MAY}))({STUB}, __import__('distributed').get_worker())"""
 ORDER = f"getattr({STUB}, order)(session, *arguments)"
 # What the plugin put there.
@@ -51,6 +54,8 @@ class Engine:
         self.names = {"name": name, "text": zlib.compress(runtime.encode()), "session": self.session}
         self.client = self.cluster = self.digest = self.shipping = self.queue = None
         self.futures = {}
+        # How many slots there are on each host that has several workers.
+        self.crowded = {}
         # What the scheduler may have been told of batches that may begin once.
         self.begun = set()
         # What has been sent to workers, as long as not all of them have answered.
@@ -149,7 +154,11 @@ class Engine:
 
     async def slots(self):
         info = await self.client.scheduler.identity(n_workers=-1)
-        return sum(worker["nthreads"] for worker in info["workers"].values())
+        hosts = collections.defaultdict(list)
+        for worker in info["workers"].values():
+            hosts[worker["host"]].append(worker["nthreads"])
+        self.crowded = {host: sum(slots) for host, slots in hosts.items() if len(slots) > 1}
+        return sum(map(sum, hosts.values()))
 
     def news(self, event):
         """A worker has come or gone, perhaps."""
@@ -238,7 +247,7 @@ class Engine:
         arrays = [(name, self.arrays[name].key) for name in arrays]
         key = f"{self.plugin}-{batch}-{uuid.uuid4().hex[:8]}"
         names = dict(self.names, digest=self.digest, filename=self.filename, batch=batch, payload=payload,
-                     once=once, begun=key, arrays=arrays, most_told=MOST_TOLD)
+                     once=once, begun=key, arrays=arrays, most_told=MOST_TOLD, crowded=self.crowded)
         future = self.client.submit(eval, RUN, names, key=key, pure=False)
         self.futures[batch] = future
         if once:

@@ -12,6 +12,7 @@ while, however it went.
 import errno
 import fcntl
 import hashlib
+import itertools
 import os
 import selectors
 import signal
@@ -46,7 +47,6 @@ class Session:
         # Those that may come yet, and those that have run, each in the order in which they came.
         self.cancelled = {}
         self.ran = {}
-        self.numbers = 0
         self.arrays = None
         self.copy = None
         self.executable = None
@@ -99,8 +99,7 @@ class Session:
             while slot and slot.process.poll() is not None:
                 slot = self.idle.pop() if self.idle else None
             if not slot:
-                slot = Slot(self.executable, self.numbers, slots)
-                self.numbers += 1
+                slot = Slot(self.name, self.executable, slots)
             self.running[batch] = slot
             return slot
 
@@ -126,7 +125,8 @@ class Session:
 class Slot:
     """A process of the program's executable."""
 
-    def __init__(self, executable, number, slots):
+    def __init__(self, session, executable, slots):
+        number, self.sign = number_of(session)
         self.process = subprocess.Popen(
             [executable],
             env=environment(f"{number}/{slots}"),
@@ -208,7 +208,23 @@ class Slot:
                 pipe.close()
             except OSError:
                 pass
-        return how(self.process.wait())
+        code = self.process.wait()
+        self.sign.close()
+        return how(code)
+
+
+def number_of(session):
+    """The lowest number that no slot of the session has on this node, whichever of the engine's processes it belongs to;
+    and what keeps it: a socket without a file, which goes with its process, however that ends."""
+    for number in itertools.count():
+        sign = socket.socket(socket.AF_UNIX)
+        try:
+            sign.bind(f"\0parallel-{session}-{number}")
+            return number, sign
+        except OSError as error:
+            sign.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
 
 
 def remember(batches, batch):

@@ -1,19 +1,40 @@
 //! Workers and schedulers that are killed, cut off, or come late, and what the user sees of it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cluster_harness::DaskCluster;
-use parallel::{Dask, Failure, Parallel, PreDispatch, delayed};
+use parallel::{Dask, Failure, Parallel, PreDispatch, cpu_share, delayed};
 
 use super::here;
 use crate::home::{Home, call_home, good, outcomes, told};
-use crate::tools::with_deadline;
+use crate::tools::{Signal, meet, with_deadline};
+
+/// Each has one thread, and so a slot.
+fn two_workers_of_a_node_share_its_cpus(dask: &Dask) {
+    fn share(task: (PathBuf, Vec<PathBuf>)) -> (usize, String) {
+        meet(task);
+        // Dask itself sets some of its kin.
+        let threads = std::env::var("RAYON_NUM_THREADS").unwrap();
+        (cpu_share(), threads)
+    }
+    let signals = [Signal::new(), Signal::new()];
+    let paths = || signals.iter().map(Signal::path);
+    let tasks: Vec<_> = paths().map(|path| (path, paths().collect())).collect();
+    let parallel = Parallel::new(-1).backend(dask.clone()).batch_size(1);
+    let shares = with_deadline(|| parallel.map(share, tasks)).unwrap();
+    let half = (cpu_share() / 2).max(1);
+    let both = [(half, half.to_string()), (half, half.to_string())];
+    assert_eq!(shares, both);
+}
 
 #[test]
-fn a_worker_that_is_cut_off_costs_nothing_and_a_killed_scheduler_all_that_is_pending() {
+fn workers_share_a_node_one_that_is_cut_off_costs_nothing_and_a_killed_scheduler_all_that_is_pending()
+ {
     let mut cluster = DaskCluster::start();
     let dask = Dask::connect(cluster.address()).unwrap();
     assert_eq!(dask.slots(), 2);
+    two_workers_of_a_node_share_its_cpus(&dask);
     let address = cluster.address().to_owned();
     let all = outcomes(&dask, 4, |home| {
         let callers = [home.next(), home.next()];
