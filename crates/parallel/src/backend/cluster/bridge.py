@@ -43,7 +43,8 @@ class Array:
 
     def __init__(self, place):
         self.name = place[:16].hex()
-        self.storing = None
+        # The task that has the engine keep it, and the one that was in vain, as the engine has lost it since.
+        self.storing = self.lost = None
         self.file = self.why = None
         try:
             _, device, inode = struct.unpack_from("<QQQ", place, 16)
@@ -184,8 +185,15 @@ class Bridge:
         if self.shipped is shipped:
             self.shipped = None
 
+    def storing(self, array):
+        """What has the engine keep an array for the nodes: anew if it has lost it, or could not, as somebody may have made
+        room meanwhile."""
+        before = array.storing
+        if not before or before is array.lost or before.done() and before.exception():
+            array.storing = self.chore(self.store(array))
+        return array.storing
+
     async def store(self, array):
-        """Has the engine keep an array for the nodes."""
         content = await self.loop.run_in_executor(None, array.read)
         await self.engine.store(array.name, content)
 
@@ -235,9 +243,7 @@ class Bridge:
                 # Somebody may have made room meanwhile.
                 self.ship_again(shipped)
                 raise
-            for array in arrays:
-                array.storing = array.storing or self.chore(self.store(array))
-            stored = [array.storing for array in arrays]
+            stored = [self.storing(array) for array in arrays]
             for storing in stored:
                 await asyncio.shield(storing)
             # Never cancelled itself: an engine's client may have several wait for one message.
@@ -264,7 +270,7 @@ class Bridge:
                 for array, storing in zip(arrays, stored):
                     # Others may have noticed before.
                     if array.storing is storing:
-                        array.storing = None
+                        array.lost = storing
 
     async def cancel(self, call):
         """Ends what runs of a call, and sees to it that the rest does not start."""

@@ -34,6 +34,8 @@ CLEAN = f"""(ORDER, [__import__('os').path.exists(path) and __import__('os').rem
     for worker in __import__('distributed.worker').worker._global_workers]], None)[2]""".replace("ORDER", ORDER)
 # So much of what happens waits at the scheduler at most for this program to take it.
 MOST_TOLD = 100
+# So many orders at most wait for a worker that is silent: who misses one runs a batch in vain.
+MOST_MISSED = 1000
 # So often something is sent to workers.
 TRIES = 3
 # A worker that says nothing for so many seconds, as it is stopped or a task holds its interpreter, holds up nobody.
@@ -60,6 +62,8 @@ class Engine:
         self.begun = set()
         # What has been sent to workers, as long as not all of them have answered.
         self.unanswered = set()
+        # By worker that was told something while it was silent, and has not answered: what it is to be told then.
+        self.missed = {}
         # By name, what keeps an array with some worker.
         self.arrays = {}
         self.plugin = f"parallel-{self.session}"
@@ -276,20 +280,41 @@ class Engine:
         await self.distributed.Event(begun, self.client).clear()
         self.begun.discard(begun)
 
-    async def order(self, order, *arguments, text=ORDER):
+    async def order(self, order, *arguments):
         """Has each worker do something; what they answer, if it comes in time."""
-        names = dict(self.names, order=order, arguments=arguments, filename=getattr(self, "filename", ""))
-
-        def tell(workers):
-            return self.client.run(eval, text, names, workers=workers, on_error="ignore")
-
         awake = None
         if self.unanswered:
             # All answers come together, so not with those of whoever is silent.
             awake, silent = await self.workers()
-            if silent:
-                self.send(tell(silent))
-        return await self.in_time(tell(awake)) or {}
+            for worker in silent:
+                self.tell_silent(worker, order, *arguments)
+        return await self.in_time(self.tell(awake, order, *arguments)) or {}
+
+    def tell(self, workers, order, *arguments):
+        names = dict(self.names, order=order, arguments=arguments, filename=getattr(self, "filename", ""))
+        text = CLEAN if order == "forget" else ORDER
+        return self.client.run(eval, text, names, workers=workers, on_error="ignore")
+
+    def tell_silent(self, worker, order, *arguments):
+        """Tells one thing at a time, or it would all wait at the scheduler; then together what was missed meanwhile."""
+        if order == "forget":
+            # Nobody will be here then.
+            self.send(self.tell([worker], order, *arguments))
+        elif worker not in self.missed:
+            self.missed[worker] = collections.deque([(order, *arguments)], MOST_MISSED)
+            self.send(self.tell_missed(worker))
+        elif order != "touch":
+            self.missed[worker].append((order, *arguments))
+
+    async def tell_missed(self, worker):
+        missed = self.missed[worker]
+        try:
+            while missed:
+                orders = list(missed)
+                missed.clear()
+                await self.tell([worker], "obey", orders)
+        finally:
+            del self.missed[worker]
 
     async def cancel(self, batches):
         answers = await self.order("cancel", batches)
@@ -313,7 +338,7 @@ class Engine:
     async def close(self):
         steps = []
         if self.digest:
-            steps += [self.in_time(self.client.unregister_worker_plugin(self.plugin)), self.order("forget", text=CLEAN)]
+            steps += [self.in_time(self.client.unregister_worker_plugin(self.plugin)), self.order("forget")]
         steps += [self.in_time(self.forget_begun(event)) for event in self.begun]
         if self.queue:
             steps.append(self.in_time(self.hear_no_more()))

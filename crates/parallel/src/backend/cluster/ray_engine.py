@@ -45,7 +45,6 @@ def runner(name, text):
         import sys
         import tempfile
         import threading
-        import traceback
         import types
 
         import ray
@@ -63,12 +62,7 @@ def runner(name, text):
                 except Exception:
                     # The program is gone.
                     return
-                for order, what in orders:
-                    try:
-                        getattr(runtime, order)(session, what)
-                    except Exception:
-                        # The next ones shall be heard nevertheless.
-                        traceback.print_exc()
+                runtime.obey(session, orders)
 
         runtime = sys.modules.get(name)
         if not runtime:

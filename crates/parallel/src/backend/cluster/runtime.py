@@ -22,6 +22,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import traceback
 
 SUBMIT, CANCEL, GIVE, FORGET, ANSWER, TOLD = 4, 5, 7, 8, 19, 21
 VERSION = 2
@@ -316,6 +317,15 @@ def kill(session, batches):
             slots = [session.running[batch] for batch in batches if batch in session.running]
         for slot in slots:
             slot.kill()
+
+
+def obey(session, orders):
+    """Does what was ordered, each a name and what goes along with it, whatever becomes of those before."""
+    for order, *arguments in orders:
+        try:
+            globals()[order](session, *arguments)
+        except Exception:
+            traceback.print_exc()
 
 
 def touch(session):
