@@ -47,7 +47,7 @@ impl<T: Pod + Send + Sync> Shared<[T]> {
         let told = |error: io::Error| in_words("map", path, &error);
         let (file, len) = open::<T>(path).map_err(told)?;
         if len == 0 {
-            return Ok(Self::default());
+            return Self::read_file(path);
         }
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => {
@@ -92,8 +92,26 @@ impl<T: Pod + Send + Sync> Shared<[T]> {
         let path = path.as_ref();
         let told = |error: io::Error| in_words("read", path, &error);
         let (file, len) = open::<T>(path).map_err(told)?;
-        read(file, len).map_err(told)
+        let array = if len == 0 {
+            read_to_end(file)
+        } else {
+            read(file, len)
+        };
+        array.map_err(told)
     }
+}
+
+/// What a file has that says it is empty: one in `/proc` says so always.
+fn read_to_end<T: Pod + Send + Sync>(mut file: File) -> io::Result<Shared<[T]>> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    check_len::<T>(bytes.len() as u64)?;
+    if bytes.is_empty() {
+        return Ok(Shared::default());
+    }
+    let mut elements = vec![T::zeroed(); bytes.len() / size_of::<T>()];
+    bytemuck::cast_slice_mut(&mut elements).copy_from_slice(&bytes);
+    Ok(Shared::of_vec(elements))
 }
 
 /// So many bytes of a file, which are whole elements.
@@ -122,9 +140,15 @@ fn open<T>(path: &Path) -> io::Result<(File, u64)> {
     }
     let file = File::open(path)?;
     let len = file.metadata()?.len();
+    check_len::<T>(len)?;
+    Ok((file, len))
+}
+
+/// So many bytes have to be whole elements.
+fn check_len<T>(len: u64) -> io::Result<()> {
     let size = size_of::<T>() as u64;
     if len.is_multiple_of(size) {
-        return Ok((file, len));
+        return Ok(());
     }
     Err(io::Error::new(
         io::ErrorKind::InvalidData,

@@ -155,6 +155,10 @@ impl<T: Pod + Send + Sync> Shared<[T]> {
                 "elements without a size need not be shared"
             );
         }
+        // Wherever none of them begins.
+        if self.is_empty() {
+            return Ok(Shared::default());
+        }
         self.0.cast().map(Shared)
     }
 }

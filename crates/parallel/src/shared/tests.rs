@@ -177,6 +177,27 @@ fn contents_may_come_by_any_way() {
 }
 
 #[test]
+fn a_file_that_does_not_say_how_long_it_is_is_read_to_its_end() {
+    // As all files there, it has no length.
+    let path = "/proc/self/comm";
+    let name = std::fs::read(path).unwrap();
+    assert!(!name.is_empty());
+    assert_eq!(Shared::<[u8]>::read_file(path).unwrap(), *name);
+    assert_eq!(Shared::<[u8]>::map_file(path).unwrap(), *name);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    assert_eq!(Shared::<[u64]>::read_file(&file).unwrap(), []);
+    assert_eq!(Shared::<[u64]>::map_file(&file).unwrap(), []);
+}
+
+#[test]
+fn no_elements_are_no_elements_of_any_type() {
+    let bytes = Shared::from(vec![1u8, 2]);
+    for nothing in [Shared::default(), bytes.slice(1..1), bytes.slice(2..)] {
+        assert_eq!(nothing.cast::<u64>().unwrap(), []);
+    }
+}
+
+#[test]
 fn a_changed_file_is_not_sent() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dough");
