@@ -1,5 +1,6 @@
 //! Stopping calls from outside.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,8 +41,9 @@ struct Shared {
 #[derive(Default)]
 struct Watching {
     next_id: u64,
-    /// What is to be called when it is cancelled.
-    calls: Vec<(u64, Box<dyn FnOnce() + Send>)>,
+    /// What is to be called when it is cancelled, in the order in which it came. Each task that is submitted has one
+    /// of its own, so there may be many.
+    calls: BTreeMap<u64, Box<dyn FnOnce() + Send>>,
 }
 
 impl CancelToken {
@@ -58,7 +60,7 @@ impl CancelToken {
             self.shared.cancelled.store(true, Ordering::Release);
             std::mem::take(&mut watching.calls)
         };
-        for (_, call) in calls {
+        for call in calls.into_values() {
             call();
         }
     }
@@ -78,7 +80,7 @@ impl CancelToken {
             drop(watching);
             f();
         } else {
-            watching.calls.push((id, Box::new(f)));
+            watching.calls.insert(id, Box::new(f));
         }
         Watch {
             shared: Arc::clone(&self.shared),
@@ -103,8 +105,8 @@ pub(crate) struct Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let calls = &mut self.shared.watching.lock().calls;
-        calls.retain(|(id, _)| *id != self.id);
+        // What it holds is dropped when the lock is free again.
+        let _call = self.shared.watching.lock().calls.remove(&self.id);
     }
 }
 
