@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use parallel::{Error, Event, Parallel, Processes, Sequential, SpanLayer, current, delayed};
 use tracing::{Level, debug, info, info_span, warn};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::prelude::*;
 
@@ -357,5 +358,35 @@ fn spans_of_a_call_inside_of_a_task_are_those_of_its_tasks() {
     assert_eq!(
         *seen.lock().unwrap(),
         ["0 begins", "0/0 outer []", "0 ends"]
+    );
+}
+
+#[test]
+fn they_are_also_where_what_this_library_says_is_filtered_out() {
+    let one_step = |dish: u32| info_span!("wash").in_scope(|| dish);
+    let (outer, seen) = spans_seen(Parallel::new(1));
+    let (inner, seen_inside) = spans_seen(Parallel::new(1));
+    // One job: all of it happens on this thread.
+    let subscriber = tracing_subscriber::registry()
+        .with(LevelFilter::INFO)
+        .with(SpanLayer::new());
+    tracing::subscriber::with_default(subscriber, || {
+        let around = |_| info_span!("outer").in_scope(|| inner.map(one_step, 0..2));
+        outer.try_run([delayed(around, 0)]).unwrap();
+    });
+    assert_eq!(
+        *seen.lock().unwrap(),
+        ["0 begins", "0/0 outer []", "0 ends"]
+    );
+    assert_eq!(
+        *seen_inside.lock().unwrap(),
+        [
+            "0 begins",
+            "0/0 wash []",
+            "0 ends",
+            "1 begins",
+            "1/0 wash []",
+            "1 ends"
+        ]
     );
 }

@@ -156,8 +156,13 @@ where
         Some((open.task, Arc::clone(&open.sink), open.depth + 1))
     });
     match (current::watched_task(), around) {
-        // The span around it may be that of a task in which this one's call was made.
-        (Some((task, sink)), Some((other, _, _))) if task != other => Some((task, sink, 0)),
+        // The span around it may be that of a task in which this one's call was made, and be its worker's and have
+        // its index.
+        (Some((task, sink)), Some((other, theirs, _)))
+            if task != other || !Arc::ptr_eq(&sink, &theirs) =>
+        {
+            Some((task, sink, 0))
+        }
         (_, Some(around)) => Some(around),
         (Some((task, sink)), None) => Some((task, sink, 0)),
         (None, None) => None,
