@@ -6,15 +6,20 @@
 //!
 //! Lanes wait for room in the queue as long as the observers get on. Once they have not for a while,
 //! events are counted instead of told, so that an observer that blocks cannot harm the call.
+//!
+//! When nobody is left who could tell them something, the observers are dropped. Whoever was the last one waits for
+//! that: what they hold, as a file or the address of a page, is free then.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{
+    Receiver, RecvTimeoutError, SendTimeoutError, Sender, TrySendError, bounded,
+};
 
 use super::Observer;
 use super::event::Event;
@@ -23,7 +28,7 @@ use crate::panics;
 /// So many events may wait.
 const QUEUE: usize = 1 << 12;
 
-/// For so long a call waits for observers that do not get on.
+/// For so long a call waits for observers that do not get on, and so does the end of all calls.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// All that want to know what happens in the calls of a `Parallel`.
@@ -81,6 +86,9 @@ enum Message {
 /// The way to the observers.
 pub(crate) struct Telling {
     queue: Sender<Message>,
+    thread: Option<JoinHandle<()>>,
+    /// Closed when the observers have been dropped.
+    over: Receiver<()>,
     /// Whether the observers have not got on for a while.
     stuck: AtomicBool,
     lost: AtomicU64,
@@ -89,11 +97,17 @@ pub(crate) struct Telling {
 impl Telling {
     fn start(observers: Vec<Arc<dyn Observer>>) -> Self {
         let (queue, messages) = bounded(QUEUE);
+        let (at_end, over) = bounded::<()>(0);
         let thread = thread::Builder::new().name("parallel-observe".to_owned());
         // Without a thread the queue has no other end, and nothing is told.
-        let _ = thread.spawn(move || pass_on(&messages, &observers));
+        let thread = thread.spawn(move || {
+            let _at_end = at_end;
+            pass_on(&messages, observers);
+        });
         Self {
             queue,
+            thread: thread.ok(),
+            over,
             stuck: AtomicBool::new(false),
             lost: AtomicU64::new(0),
         }
@@ -139,12 +153,30 @@ impl Telling {
     }
 }
 
-/// Tells the observers what comes, until nothing can come any more.
-fn pass_on(messages: &Receiver<Message>, observers: &[Arc<dyn Observer>]) {
+impl Drop for Telling {
+    fn drop(&mut self) {
+        let (nowhere, _) = bounded(0);
+        drop(std::mem::replace(&mut self.queue, nowhere));
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        // An observer may be the one that lets go of its `Parallel`.
+        let by_an_observer = thread.thread().id() == thread::current().id();
+        if by_an_observer || self.stuck.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Err(RecvTimeoutError::Disconnected) = self.over.recv_timeout(PATIENCE) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Tells the observers what comes, until nothing can come any more; then they are dropped.
+fn pass_on(messages: &Receiver<Message>, observers: Vec<Arc<dyn Observer>>) {
     for message in messages {
         match message {
             Message::Event(event) => {
-                for observer in observers {
+                for observer in &observers {
                     let _ = panics::catch(|| observer.event(&event));
                 }
             }

@@ -208,3 +208,14 @@ fn a_label_that_panics_costs_no_task() {
             .contains("\"finished\":10,")
     );
 }
+
+#[test]
+fn its_address_is_free_when_its_parallel_is_dropped() {
+    let first = Report::serve("127.0.0.1:0").unwrap();
+    let address = first.local_addr().unwrap();
+    drop(first);
+    for _ in 0..20 {
+        let parallel = Parallel::new(2).observer(Report::serve(address).unwrap());
+        parallel.map(|i| i, 0..3).unwrap();
+    }
+}
