@@ -13,6 +13,8 @@ use std::fmt::{self, Display};
 
 use serde::ser::{self, Error as _, Serialize, Serializer};
 
+use super::value::WAY_OUT;
+
 thread_local! {
     /// What was said last by one who refused.
     static SAID: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -28,7 +30,7 @@ pub(super) fn said() -> Option<String> {
 const DEEPEST: usize = 1000;
 
 /// What is said of a value that is nested deeper.
-pub(super) const TOO_DEEP: &str = "it is nested more than 1000 levels deep, and whoever reads that may run out of \
+const TOO_DEEP: &str = "it is nested more than 1000 levels deep, and whoever reads that may run out of \
      stack. Pass it flat: a list as a `Vec`, a tree as a `Vec` of nodes that name each other by their place in it";
 
 /// A serializer that passes on to another one all but what it refuses.
@@ -102,7 +104,7 @@ impl<E: Display> Display for Noted<E> {
 
 fn left_out<E: ser::Error>(field: &str) -> Noted<E> {
     Noted::custom(format_args!(
-        "the field `{field}` is left out by `skip_serializing_if`"
+        "the field `{field}` is left out by `skip_serializing_if`. {WAY_OUT}"
     ))
 }
 
