@@ -210,7 +210,8 @@ impl<B> Parallel<B> {
         self
     }
 
-    /// Has someone told what happens in each call. May be called more than once.
+    /// Has someone told what happens in each call. May be called more than once. The observer is dropped with the
+    /// `Parallel`, or with the last of its streams and handles.
     ///
     /// See [`Event`](crate::Event) for what is told.
     ///
