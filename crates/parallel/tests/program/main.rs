@@ -128,6 +128,16 @@ const TESTS: &[Named] = &[
         "without_a_terminal_there_are_plain_lines",
         watching::bar::plain_lines,
     ),
+    #[cfg(feature = "progress")]
+    (
+        "a_panic_above_a_bar_costs_its_task",
+        watching::bar::a_panic_above_one_costs_its_task,
+    ),
+    #[cfg(feature = "progress")]
+    (
+        "a_terminal_that_goes_ends_nothing",
+        watching::bar::a_terminal_that_goes_ends_nothing,
+    ),
     (
         "a_mark_that_somebody_set_is_refused",
         parent::a_mark_that_somebody_set_is_refused,
@@ -186,6 +196,10 @@ const ROLES: &[Named] = &[
     ("say_and_show", watching::bar::say_and_show),
     #[cfg(feature = "progress")]
     ("show_two_bars", watching::bar::show_two),
+    #[cfg(feature = "progress")]
+    ("panic_above_a_bar", watching::bar::panic_above),
+    #[cfg(feature = "progress")]
+    ("outlive_a_terminal", watching::bar::outlive_a_terminal),
     #[cfg(feature = "progress")]
     ("progress_twice", watching::bar::progress_twice),
 ];

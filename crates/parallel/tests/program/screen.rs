@@ -99,6 +99,13 @@ impl Screen {
         self.text()
     }
 
+    /// Goes away, as a connection does that is cut off. The program shall come to a good end.
+    pub fn hang_up(mut self) {
+        drop(self.terminal);
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}");
+    }
+
     /// Reads on; false at the end.
     fn read(&mut self) -> bool {
         let mut asked = [PollFd::new(&self.terminal, PollFlags::IN)];

@@ -242,6 +242,52 @@ pub mod bar {
         assert_eq!(counts, ["2/2", "4/4", "5/5"], "{text}");
     }
 
+    pub fn panic_above() {
+        let progress = Progress::new();
+        let parallel = Parallel::new(1).observer(progress.clone());
+        let print = |i| {
+            progress.suspend(|| {
+                if i == 1 {
+                    std::panic::resume_unwind(Box::new("burnt"));
+                }
+                // As a log does that is written to from anywhere.
+                progress.suspend(|| println!("dish {i}"));
+            });
+        };
+        let outcomes = parallel.outcomes((0..4).map(|i| delayed(print, i)));
+        let failed: Vec<_> = outcomes.unwrap().iter().map(Result::is_err).collect();
+        assert_eq!(failed, [false, true, false, false]);
+    }
+
+    pub fn a_panic_above_one_costs_its_task() {
+        let text = Screen::run(stage::command("panic_above_a_bar")).end();
+        let lines = lines(&text);
+        let whole = format!("[{}] 4/4 in ", "=".repeat(30));
+        assert_eq!(lines[..3], ["dish 0", "dish 2", "dish 3"], "{text}");
+        assert!(
+            lines[3].starts_with(&whole) && lines[3].ends_with(", 1 failed"),
+            "{text}"
+        );
+    }
+
+    pub fn outlive_a_terminal() {
+        let parallel = Parallel::new(1).progress(true).verbose(11);
+        let wait = |i| {
+            if i == 1 {
+                // Until there is nobody any more.
+                let _ = std::io::stdin().read_line(&mut String::new());
+            }
+        };
+        assert_eq!(parallel.map(wait, 0..4).unwrap().len(), 4);
+        assert_eq!(parallel.map(wait, 0..4).unwrap().len(), 4);
+    }
+
+    pub fn a_terminal_that_goes_ends_nothing() {
+        let mut screen = Screen::run(stage::command("outlive_a_terminal"));
+        screen.until(|text| text.contains("] 1/4 "));
+        screen.hang_up();
+    }
+
     pub fn progress_twice() {
         let parallel = Parallel::new(2).progress(true);
         assert_eq!(parallel.map(square, 0..30).unwrap().len(), 30);
