@@ -183,6 +183,7 @@ fn pass_on(messages: &Receiver<Message>, observers: Vec<Arc<dyn Observer>>) {
             Message::Flush(done) => drop(done.send(())),
         }
     }
+    panics::discard(observers);
 }
 
 #[cfg(test)]
@@ -193,6 +194,26 @@ mod tests {
 
     fn batch_size(tasks: usize) -> Event {
         Event::BatchSize { run: 1, tasks }
+    }
+
+    #[test]
+    fn observers_that_panic_as_they_go_harm_nobody() {
+        struct Burnt;
+        impl Observer for Burnt {
+            fn event(&self, _: &Event) {}
+        }
+        impl Drop for Burnt {
+            fn drop(&mut self) {
+                panic!("burnt");
+            }
+        }
+        let mut observers = Observers::default();
+        observers.add(Burnt);
+        observers.add(Burnt);
+        let telling = observers.telling().unwrap();
+        drop(observers);
+        // The last of all, who waits for them: two panics at a time would end the program.
+        drop(telling);
     }
 
     #[test]
