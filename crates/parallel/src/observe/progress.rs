@@ -134,7 +134,8 @@ impl Observer for Progress {
                 calls.insert(*run, self.begin(tally));
             }
             Event::RunFinished { run, totals } => {
-                if let Some(Call { tally, bars }) = calls.remove(run) {
+                if let Some(Call { mut tally, bars }) = calls.remove(run) {
+                    tally.count(event);
                     match bars {
                         Some(bars) => bars.end(&tally),
                         None => lines::print(&lines::at_the_end(&tally, totals.wall)),

@@ -38,6 +38,12 @@ impl Tally {
                 self.failed += usize::from(failure.is_some());
             }
             Event::Retried { .. } => self.retried += 1,
+            // Some may have been lost on their way.
+            Event::RunFinished { totals, .. } => {
+                self.done = totals.succeeded + totals.failed;
+                self.failed = totals.failed;
+                self.retried = totals.retried;
+            }
             _ => {}
         }
     }

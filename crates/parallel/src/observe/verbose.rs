@@ -51,7 +51,8 @@ impl Verbose {
                 due.then(|| under_way(tally, now.saturating_duration_since(tally.begun)))
             }
             Event::RunFinished { run, totals } => {
-                let tally = calls.remove(run)?;
+                let mut tally = calls.remove(run)?;
+                tally.count(event);
                 Some(at_the_end(&tally, totals.wall))
             }
             _ => None,
@@ -154,7 +155,10 @@ mod tests {
             (event, SECOND / 10 * (index as u32 + 1))
         });
         let wall = SECOND / 10 * done as u32;
+        let failed = failing.iter().filter(|index| **index < done).count();
         let totals = Totals {
+            succeeded: done - failed,
+            failed,
             wall,
             ..Totals::default()
         };
@@ -207,6 +211,29 @@ mod tests {
         assert_eq!(
             lines[1],
             "[Parallel(n_jobs=3)]: Done 2 tasks, 1 failed | elapsed: 0.2s finished\n"
+        );
+    }
+
+    #[test]
+    fn what_was_lost_on_its_way_is_counted_at_the_end() {
+        let verbose = Verbose::new(10);
+        let begun = Instant::now();
+        let started = Event::RunStarted {
+            run: 7,
+            tasks: Some(9),
+            n_jobs: 3,
+        };
+        assert!(verbose.line(&started, begun).is_none());
+        let totals = Totals {
+            succeeded: 7,
+            failed: 2,
+            wall: SECOND,
+            ..Totals::default()
+        };
+        let line = verbose.line(&Event::RunFinished { run: 7, totals }, begun);
+        assert_eq!(
+            line.unwrap(),
+            "[Parallel(n_jobs=3)]: Done 9 out of 9, 2 failed | elapsed: 1.0s finished\n"
         );
     }
 
