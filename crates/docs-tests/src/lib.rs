@@ -42,6 +42,21 @@ mod tests {
     use std::fs::{read_dir, read_to_string};
     use std::path::Path;
 
+    const ARCHITECTURE: &str = include_str!("../../../docs/src/architecture.md");
+
+    /// Calls with each source file of the library, and its name below the folder of all.
+    fn visit_sources(call: &mut impl FnMut(&Path, String)) {
+        let sources = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../parallel/src"));
+        visit(sources, &mut |file| {
+            let name = file.strip_prefix(sources).unwrap().display().to_string();
+            call(file, name);
+        });
+    }
+
+    fn is_source(file: &Path) -> bool {
+        file.extension().is_some_and(|e| e == "rs" || e == "py")
+    }
+
     #[test]
     fn every_chapter_of_the_book_is_tested() {
         let summary = include_str!("../../../docs/src/SUMMARY.md");
@@ -57,15 +72,12 @@ mod tests {
 
     #[test]
     fn the_book_lists_the_files_with_unsafe_code() {
-        let chapter = include_str!("../../../docs/src/architecture.md");
-        let sources = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../parallel/src"));
         let mut unlisted = Vec::new();
-        visit(sources, &mut |file| {
-            let name = file.strip_prefix(sources).unwrap().display().to_string();
+        visit_sources(&mut |file, name| {
             let allows = read_to_string(file)
                 .unwrap()
                 .contains("#![allow(unsafe_code");
-            if allows != chapter.contains(&format!("| `{name}` |")) {
+            if allows != ARCHITECTURE.contains(&format!("| `{name}` |")) {
                 unlisted.push(name);
             }
         });
@@ -77,18 +89,15 @@ mod tests {
 
     #[test]
     fn the_book_lists_the_files_of_the_library() {
-        let chapter = include_str!("../../../docs/src/architecture.md");
-        let sources = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../parallel/src"));
         let mut there = BTreeSet::new();
-        visit(sources, &mut |file| {
-            let is_source = file.extension().is_some_and(|e| e == "rs" || e == "py");
+        visit_sources(&mut |file, name| {
             let stem = file.file_stem().unwrap().to_str().unwrap();
             // What is in a folder its own line says.
-            if is_source && stem != "mod" && !stem.ends_with("tests") {
-                there.insert(file.strip_prefix(sources).unwrap().display().to_string());
+            if is_source(file) && stem != "mod" && !stem.ends_with("tests") {
+                there.insert(name);
             }
         });
-        let mut listed = files_in(chapter);
+        let mut listed = files_in(ARCHITECTURE);
         listed.retain(|file| !file.ends_with("/mod.rs"));
         let differ: Vec<_> = there.symmetric_difference(&listed).collect();
         assert!(
@@ -122,8 +131,7 @@ mod tests {
         let crates = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         let mut long = Vec::new();
         visit(crates, &mut |file| {
-            let is_source = file.extension().is_some_and(|e| e == "rs" || e == "py");
-            if is_source && read_to_string(file).unwrap().lines().count() >= 400 {
+            if is_source(file) && read_to_string(file).unwrap().lines().count() >= 400 {
                 long.push(file.display().to_string());
             }
         });

@@ -106,12 +106,7 @@ fn read_to_end<T: Pod + Send + Sync>(mut file: File) -> io::Result<Shared<[T]>> 
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     check_len::<T>(bytes.len() as u64)?;
-    if bytes.is_empty() {
-        return Ok(Shared::default());
-    }
-    let mut elements = vec![T::zeroed(); bytes.len() / size_of::<T>()];
-    bytemuck::cast_slice_mut(&mut elements).copy_from_slice(&bytes);
-    Ok(Shared::of_vec(elements))
+    Ok(Shared::of_vec(bytemuck::pod_collect_to_vec(&bytes)))
 }
 
 /// So many bytes of a file, which are whole elements.

@@ -40,13 +40,12 @@ pub(crate) fn encode<V: Serialize + 'static>(value: &V, out: &mut Vec<u8>) -> Re
 
 #[cold]
 fn cannot_encode(type_name: &str, error: postcard::Error) -> Failure {
+    // A type may have been refused by one of its parts, and have written another one instead.
+    let said = strict::said().filter(|_| error == postcard::Error::SerdeSerCustom);
+    let refusal = attachments::refusal().or(said);
     Failure::Encode {
         type_name: type_name.to_owned(),
-        message: match (attachments::refusal(), strict::said()) {
-            (Some(refusal), _) => refusal,
-            (None, Some(said)) => said,
-            (None, None) => explain(error),
-        },
+        message: refusal.unwrap_or_else(|| explain(error)),
     }
 }
 
@@ -187,6 +186,21 @@ mod tests {
         let error = encode(&Some(Shy), &mut Vec::new()).unwrap_err();
         // It knows better than we what to do.
         assert!(error.to_string().ends_with(": not in public"), "{error}");
+    }
+
+    #[test]
+    fn what_was_said_and_did_not_matter_is_not_told() {
+        struct Bold;
+        impl Serialize for Bold {
+            fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+                let _: S::Error = serde::ser::Error::custom("not in public");
+                out.serialize_seq(None).map(drop)?;
+                unreachable!("the format wants to know how long it is");
+            }
+        }
+        let error = encode(&Bold, &mut Vec::new()).unwrap_err().to_string();
+        assert!(!error.contains("not in public"), "{error}");
+        assert!(error.ends_with(WAY_OUT), "{error}");
     }
 
     /// A list whose end takes no stack to drop.

@@ -104,13 +104,13 @@ impl<'a, T: Task> Work<'a, T> {
         (at_least, at_most): (usize, Option<usize>),
         plan: Plan,
     ) -> Self {
-        let fixed = plan.pre_dispatch.bound(plan.lanes);
+        let grows = plan.pre_dispatch == PreDispatch::Auto;
         let output = Output::Handed(Delivery::new(handing));
         let sharing = Sharing::of_stream(plan.batch_time, plan.lanes);
         let mut work = Self::with(
-            Input::Feed(Feed::new(fixed.is_none())),
+            Input::Feed(Feed::new(grows)),
             output,
-            Some(Window::new(fixed.unwrap_or(1))),
+            Some(Window::new(1)),
             at_most.filter(|most| *most == at_least),
             plan,
         );

@@ -106,6 +106,14 @@ impl Home {
         }
         None
     }
+
+    /// Answers two at once after `more`, with one of them there before: or neither would go on.
+    pub fn two_once<R>(&self, more: impl FnOnce() -> R) {
+        let first = self.next();
+        more();
+        let both = [first, self.next()];
+        both.into_iter().for_each(Caller::answer);
+    }
 }
 
 /// What is said here when the call is through.

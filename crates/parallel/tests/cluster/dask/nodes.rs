@@ -132,13 +132,7 @@ fn a_worker_that_comes_later_counts_also_for_a_call_that_runs() {
             true => Ok(parallel.iter(tasks).collect()),
             false => parallel.outcomes(tasks),
         };
-        let all = home.during(call, |home| {
-            let first = home.next();
-            cluster.add_worker();
-            // Both at once, or neither would go on.
-            let both = [first, home.next()];
-            both.into_iter().for_each(crate::home::Caller::answer);
-        });
+        let all = home.during(call, |home| home.two_once(|| cluster.add_worker()));
         good(all, 6);
         assert_eq!(dask.slots(), 2);
         cluster.remove_worker(1);

@@ -39,13 +39,7 @@ fn a_node_counts_for_a_call_that_runs(cluster: &mut RayCluster, ray: &Ray) {
     let parallel = Parallel::new(-1).backend(ray.clone()).batch_size(1);
     let path = home.path();
     let call = || parallel.outcomes((0..4).map(|i| delayed(call_home, (path.clone(), i))));
-    let all = home.during(call, |home| {
-        let first = home.next();
-        cluster.add_node();
-        // Both at once, or neither would go on.
-        let both = [first, home.next()];
-        both.into_iter().for_each(crate::home::Caller::answer);
-    });
+    let all = home.during(call, |home| home.two_once(|| cluster.add_node()));
     good(all, 4);
 }
 
