@@ -78,6 +78,6 @@ impl Drop for Batches {
         let outer = ManuallyDrop::new(self.outer.take());
         let inner = ManuallyDrop::into_inner(LEFT.replace(outer));
         // It is the user's.
-        panics::discard(inner.into_iter().flatten());
+        panics::discard(inner.into_iter().flatten().collect());
     }
 }

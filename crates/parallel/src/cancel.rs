@@ -72,7 +72,7 @@ impl CancelToken {
     }
 
     /// Has `f` called once when it is cancelled, at once if it is already; until the guard is dropped.
-    pub(crate) fn watch(&self, f: impl FnOnce() + Send + 'static) -> Watch {
+    pub(crate) fn watch(&self, f: Box<dyn FnOnce() + Send>) -> Watch {
         let mut watching = self.shared.watching.lock();
         let id = watching.next_id;
         watching.next_id += 1;
@@ -80,7 +80,7 @@ impl CancelToken {
             drop(watching);
             f();
         } else {
-            watching.calls.insert(id, Box::new(f));
+            watching.calls.insert(id, f);
         }
         Watch {
             shared: Arc::clone(&self.shared),
@@ -124,12 +124,12 @@ mod tests {
                 told.fetch_add(1, Ordering::Relaxed);
             }
         };
-        let first = token.watch(count());
-        drop(token.watch(count()));
+        let first = token.watch(Box::new(count()));
+        drop(token.watch(Box::new(count())));
         token.cancel();
         token.cancel();
         assert_eq!(told.load(Ordering::Relaxed), 1);
-        let late = token.watch(count());
+        let late = token.watch(Box::new(count()));
         assert_eq!(told.load(Ordering::Relaxed), 2);
         drop((first, late));
         assert!(token.shared.watching.lock().calls.is_empty());

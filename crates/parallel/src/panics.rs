@@ -60,24 +60,34 @@ struct Seen {
 /// The panic is in a box: what usually comes back is as small as the result itself.
 #[inline]
 pub(crate) fn catch<R>(user: impl FnOnce() -> R) -> Result<R, Box<Panic>> {
-    install_hook();
-    let outer = CATCHING.replace(true);
+    let outer = begin_catching();
     let result = panic::catch_unwind(AssertUnwindSafe(user));
-    CATCHING.with(|it| it.set(outer));
+    set_catching(outer);
     result.map_err(caught)
+}
+
+/// A function of its own, as are the others here: [`catch`] is compiled anew for each of those whom it calls.
+fn begin_catching() -> bool {
+    install_hook();
+    set_catching(true)
+}
+
+/// What it was before.
+fn set_catching(now: bool) -> bool {
+    CATCHING.replace(now)
 }
 
 /// Calls `user`, whose panic is printed and harms nothing.
 pub(crate) fn print(user: impl FnOnce()) {
-    let outer = CATCHING.replace(false);
+    let outer = set_catching(false);
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(user)) {
         discard_payload(payload);
     }
-    CATCHING.with(|it| it.set(outer));
+    set_catching(outer);
 }
 
 /// Drops what is a user's, of which each may panic as it goes: two of them at a time would abort.
-pub(crate) fn discard<V>(values: impl IntoIterator<Item = V>) {
+pub(crate) fn discard<V>(values: Vec<V>) {
     if std::mem::needs_drop::<V>() {
         for value in values {
             let _ = catch(|| drop(value));

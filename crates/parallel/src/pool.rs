@@ -120,11 +120,11 @@ impl Pool {
 
     /// Runs `lane(0)` here and `lane(1)` to `lane(lanes - 1)` on helpers, as far as they come to it
     /// before `lane(0)` returns. All that were started have ended when this returns.
-    pub(crate) fn run(&self, lanes: usize, how: Lanes, lane: impl Fn(usize) + Sync) {
+    pub(crate) fn run(&self, lanes: usize, how: Lanes, lane: &(dyn Fn(usize) + Sync)) {
         if lanes <= 1 {
             return lane(0);
         }
-        let call = self.post(lanes, how, &lane);
+        let call = self.post(lanes, how, lane);
         lane(0);
         drop(call);
     }
@@ -236,7 +236,7 @@ impl Drop for Posted<'_> {
         if state.call(self.id).running > 0 {
             let ended = shared.ended.load(Ordering::Relaxed);
             drop(state);
-            spin::look(|| shared.ended.load(Ordering::Acquire) != ended);
+            spin::look(&mut || shared.ended.load(Ordering::Acquire) != ended);
             state = lock(&shared.state);
         }
         while state.call(self.id).running > 0 {
@@ -316,7 +316,7 @@ fn help(shared: &Shared, helper: usize) {
             state.looking += 1;
             let posted = shared.posted.load(Ordering::Relaxed);
             drop(state);
-            in_vain = !spin::look(|| shared.posted.load(Ordering::Acquire) != posted);
+            in_vain = !spin::look(&mut || shared.posted.load(Ordering::Acquire) != posted);
             state = lock(&shared.state);
             state.looking -= 1;
         } else {

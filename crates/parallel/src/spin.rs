@@ -50,7 +50,7 @@ thread_local! {
 }
 
 /// Looks until it is `seen`, or it is time to sleep, where that has paid off for this thread; whether it was seen.
-pub(crate) fn look(mut seen: impl FnMut() -> bool) -> bool {
+pub(crate) fn look(seen: &mut dyn FnMut() -> bool) -> bool {
     let mut spin = OF_THIS_THREAD.get();
     let Ok(seen) = spin.until(|| Ok::<_, Infallible>(seen()));
     OF_THIS_THREAD.set(spin);
@@ -61,7 +61,7 @@ pub(crate) fn look(mut seen: impl FnMut() -> bool) -> bool {
 pub(crate) fn lock<S>(mutex: &Mutex<S>) -> MutexGuard<'_, S> {
     let mut guard = mutex.try_lock();
     if guard.is_none() {
-        look(|| {
+        look(&mut || {
             guard = (!mutex.is_locked()).then(|| mutex.try_lock()).flatten();
             guard.is_some()
         });

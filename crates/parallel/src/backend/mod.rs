@@ -84,7 +84,7 @@ fn run_lanes<T>(
     T::Output: Send,
 {
     if work.is_stream() {
-        return pool.run(lanes, Lanes::Steady, |_| lane());
+        return pool.run(lanes, Lanes::Steady, &|_| lane());
     }
     let at_once = pool.at_once(lanes);
     let batches = (lanes > at_once).then(|| work.batches()).flatten();
@@ -99,7 +99,7 @@ fn run_lanes<T>(
         })
     });
     let is_held = gauge.is_some();
-    pool.run(lanes, Lanes::UntilDone(gauge), |number| {
+    pool.run(lanes, Lanes::UntilDone(gauge), &|number| {
         if is_held && number >= at_once {
             work.lane_joins();
         }

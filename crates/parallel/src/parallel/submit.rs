@@ -57,11 +57,11 @@ impl<B> Parallel<B> {
         let outer = std::mem::replace(&mut plan.cancel_tokens, vec![cancel.clone()]);
         let watches = outer.iter().map(|outer| {
             let (cancel, place) = (cancel.clone(), Arc::downgrade(&place));
-            outer.watch(move || {
+            outer.watch(Box::new(move || {
                 cancel.cancel();
                 // What the task would have used is the user's to drop.
                 let _ = panics::catch(|| drop(place.upgrade().map(|place| place.take())));
-            })
+            }))
         });
         let watches: Vec<_> = watches.collect();
         let caller = tracing::Span::current();
@@ -80,7 +80,7 @@ impl<B> Parallel<B> {
                     }
                 }
                 Err(error) => {
-                    panics::discard([task]);
+                    panics::discard(vec![task]);
                     Some(Err(not_run(error)))
                 }
             };

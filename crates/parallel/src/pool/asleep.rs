@@ -168,7 +168,7 @@ mod tests {
         let (all, pool) = (may_use(), Pool::new());
         let (seen, news) = (Mutex::new(None), Condvar::new());
         let both_lanes = || {
-            pool.run(2, Lanes::UntilDone(None), |lane| {
+            pool.run(2, Lanes::UntilDone(None), &|lane| {
                 let mut cpus = lock(&seen);
                 if lane == 1 {
                     *cpus = Some(may_use());

@@ -277,7 +277,7 @@ mod tests {
             let begun = AtomicUsize::new(0);
             let batches = AtomicUsize::new(0);
             let gauge = move || pulse(0, batches.fetch_add(1, Ordering::Relaxed));
-            pool.run(lanes, Lanes::UntilDone(Some(Arc::new(gauge))), |_| {
+            pool.run(lanes, Lanes::UntilDone(Some(Arc::new(gauge))), &|_| {
                 begun.fetch_add(1, Ordering::Relaxed);
                 while begun.load(Ordering::Relaxed) < lanes {
                     std::hint::spin_loop();
@@ -294,7 +294,7 @@ mod tests {
             for _ in 0..20 {
                 let everybody = Barrier::new(lanes);
                 let gauge = Arc::new(|| pulse(0, 0));
-                pool.run(lanes, Lanes::UntilDone(Some(gauge)), |_| {
+                pool.run(lanes, Lanes::UntilDone(Some(gauge)), &|_| {
                     everybody.wait();
                 });
             }
@@ -313,7 +313,7 @@ mod tests {
                         for _ in 0..100 {
                             let everybody = Barrier::new(lanes);
                             let gauge = Arc::new(|| pulse(0, 0));
-                            pool.run(lanes, Lanes::UntilDone(Some(gauge)), |_| {
+                            pool.run(lanes, Lanes::UntilDone(Some(gauge)), &|_| {
                                 everybody.wait();
                             });
                         }

@@ -26,7 +26,7 @@ mod loom {
         model(|| {
             let pool = Pool::new();
             let lanes = [AtomicUsize::new(0), AtomicUsize::new(0)];
-            pool.run(2, Lanes::UntilDone(None), |lane| {
+            pool.run(2, Lanes::UntilDone(None), &|lane| {
                 lanes[lane].fetch_add(1, Ordering::Relaxed);
             });
             let runs = lanes.map(|lane| lane.load(Ordering::Relaxed));
@@ -41,7 +41,7 @@ mod loom {
             let pool = Pool::new();
             for _ in 0..2 {
                 let runs = AtomicUsize::new(0);
-                pool.run(2, Lanes::UntilDone(None), |_| {
+                pool.run(2, Lanes::UntilDone(None), &|_| {
                     runs.fetch_add(1, Ordering::Relaxed);
                 });
                 assert!((1..=2).contains(&runs.load(Ordering::Relaxed)));
@@ -59,7 +59,7 @@ mod loom {
             let pool = Pool::new();
             for _ in 0..2 {
                 let (begun, news) = (Mutex::new(0), Condvar::new());
-                pool.run(3, Lanes::UntilDone(Some(gauge())), |lane| {
+                pool.run(3, Lanes::UntilDone(Some(gauge())), &|lane| {
                     let mut begun = lock(&begun);
                     *begun += 1;
                     news.notify_one();
@@ -78,9 +78,9 @@ mod loom {
             let pool = Arc::new(Pool::new());
             let other = {
                 let pool = Arc::clone(&pool);
-                thread::spawn(move || pool.run(2, Lanes::UntilDone(None), |_| ()))
+                thread::spawn(move || pool.run(2, Lanes::UntilDone(None), &|_| ()))
             };
-            pool.run(2, Lanes::UntilDone(None), |_| ());
+            pool.run(2, Lanes::UntilDone(None), &|_| ());
             other.join().unwrap();
         });
     }
@@ -93,7 +93,7 @@ mod loom {
         static HELPED: AtomicBool = AtomicBool::new(false);
         model(|| {
             let pool = Pool::new();
-            pool.run(2, Lanes::UntilDone(None), |lane| {
+            pool.run(2, Lanes::UntilDone(None), &|lane| {
                 HELPED.fetch_or(lane == 1, Ordering::Relaxed);
             });
         });
@@ -114,7 +114,7 @@ mod plain {
             let pool = Pool::new();
             for _ in 0..100 {
                 let everybody = Barrier::new(4);
-                pool.run(4, Lanes::UntilDone(None), |_| {
+                pool.run(4, Lanes::UntilDone(None), &|_| {
                     everybody.wait();
                 });
             }
@@ -128,10 +128,10 @@ mod plain {
             let pool = Pool::new();
             let [kept, others] = [(); 2].map(|()| Barrier::new(3));
             for _ in 0..100 {
-                pool.run(3, Lanes::Steady, |lane| {
+                pool.run(3, Lanes::Steady, &|lane| {
                     kept.wait();
                     if lane == 0 {
-                        pool.run(3, Lanes::UntilDone(None), |_| {
+                        pool.run(3, Lanes::UntilDone(None), &|_| {
                             others.wait();
                         });
                     }
@@ -147,9 +147,9 @@ mod plain {
         with_deadline(|| {
             let pool = Pool::new();
             let inner = AtomicUsize::new(0);
-            pool.run(2, Lanes::UntilDone(None), |_| {
-                pool.run(2, Lanes::UntilDone(None), |_| {
-                    pool.run(2, Lanes::UntilDone(None), |lane| {
+            pool.run(2, Lanes::UntilDone(None), &|_| {
+                pool.run(2, Lanes::UntilDone(None), &|_| {
+                    pool.run(2, Lanes::UntilDone(None), &|lane| {
                         inner.fetch_add(usize::from(lane == 0), Ordering::Relaxed);
                     });
                 });
@@ -164,13 +164,13 @@ mod plain {
             let pool = Pool::new();
             let both = Barrier::new(2);
             let result = catch_unwind(AssertUnwindSafe(|| {
-                pool.run(2, Lanes::UntilDone(None), |lane| {
+                pool.run(2, Lanes::UntilDone(None), &|lane| {
                     both.wait();
                     assert_eq!(lane, 0, "a defect");
                 });
             }));
             assert!(result.is_err());
-            pool.run(2, Lanes::UntilDone(None), |_| {
+            pool.run(2, Lanes::UntilDone(None), &|_| {
                 both.wait();
             });
         });
@@ -183,7 +183,7 @@ mod plain {
             let both = Barrier::new(2);
             let ended = AtomicUsize::new(0);
             let result = catch_unwind(AssertUnwindSafe(|| {
-                pool.run(2, Lanes::UntilDone(None), |lane| {
+                pool.run(2, Lanes::UntilDone(None), &|lane| {
                     both.wait();
                     assert_ne!(lane, 0, "a defect");
                     thread::yield_now();

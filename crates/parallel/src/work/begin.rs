@@ -103,12 +103,15 @@ impl<'a, T: Task> Work<'a, T> {
         handing: Handing,
         (at_least, at_most): (usize, Option<usize>),
         plan: Plan,
-    ) -> Self {
+    ) -> Self
+    where
+        T: Send + 'a,
+    {
         let grows = plan.pre_dispatch == PreDispatch::Auto;
         let output = Output::Handed(Delivery::new(handing));
         let sharing = Sharing::of_stream(plan.batch_time, plan.lanes);
         let mut work = Self::with(
-            Input::Feed(Feed::new(grows)),
+            Input::Feed(Box::new(Feed::new(grows))),
             output,
             Some(Window::new(1)),
             at_most.filter(|most| *most == at_least),
@@ -137,7 +140,7 @@ impl<'a, T: Task> Work<'a, T> {
         let stopping = Arc::new(Stopping::default());
         let window = window.map(Arc::new);
         if let Some(window) = window.clone() {
-            stopping.on_stop(move || window.close());
+            stopping.on_stop(Box::new(move || window.close()));
         }
         let lanes = plan.lanes;
         let span = spans::call(tasks, lanes, plan.backend);
@@ -146,7 +149,7 @@ impl<'a, T: Task> Work<'a, T> {
             .map(|telling| Watching::begin(telling, tasks, lanes));
         let watch = |token: &CancelToken| {
             let stopping = Arc::clone(&stopping);
-            token.watch(move || stopping.cancel())
+            token.watch(Box::new(move || stopping.cancel()))
         };
         let watches = plan.cancel_tokens.iter().map(watch).collect();
         Self {

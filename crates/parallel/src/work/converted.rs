@@ -117,7 +117,7 @@ where
     T::Output: Send,
 {
     fn take(&self, wait: bool) -> Option<Batch<C::Task>> {
-        let batch = self.work.next_batch(wait, |_| {})?;
+        let batch = self.work.next_batch(wait, &mut |_| {})?;
         let there = |task| self.by.there(task);
         Some(Batch {
             first: batch.first,

@@ -183,7 +183,7 @@ impl<R> Delivery<R> {
             if !in_vain {
                 self.any.store(false, Ordering::Relaxed);
                 drop(state);
-                in_vain = !spin::look(|| self.any.load(Ordering::Acquire));
+                in_vain = !spin::look(&mut || self.any.load(Ordering::Acquire));
                 continue;
             }
             state.asleep = true;

@@ -11,13 +11,15 @@
 //! A stream has a thread of its own that pulls its input. So an input may wait, even for the results of the
 //! tasks that it gave before: what it gave is run meanwhile, and no lane is stuck in it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 use parking_lot::Mutex as PlainMutex;
 
 use super::batch::Sizing;
 use super::rota::{Rota, Since};
+use super::runs::Runs;
 use super::source::Batch;
 use super::stopping::Stopping;
 use crate::panics;
@@ -25,9 +27,6 @@ use crate::spin;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread::{self, Thread, ThreadId};
 use crate::sync::{Mutex, MutexGuard, lock, park_for};
-
-/// Tasks that a lane took and could not run, by the index of the first of each batch.
-type Returned<T> = BTreeMap<usize, VecDeque<T>>;
 
 /// How large a batch shall be. Nobody sleeps while it is locked.
 type SizingLock = PlainMutex<Sizing>;
@@ -48,7 +47,8 @@ struct State<T> {
     ready: VecDeque<T>,
     /// The index of the first that is ready.
     first: usize,
-    returned: Returned<T>,
+    /// Tasks that a lane took and could not run.
+    returned: Runs<Vec<T>>,
     rota: Rota,
     /// Lanes that are woken when the call is stopped.
     known: Vec<ThreadId>,
@@ -77,6 +77,32 @@ pub(super) enum Ended {
     Unwanted,
 }
 
+/// A [`Feed`] as [`Work`](super::Work) has it: what is behind it is compiled for tasks that are streamed, and not for all.
+pub(super) trait Fed<T>: Send + Sync {
+    /// A task has been pulled, the last one as far as the input knows. Gives it back if nobody wants it any
+    /// more.
+    fn push(&self, task: T, last: bool) -> Result<(), T>;
+
+    /// No more tasks come.
+    fn end(&self, how: Ended);
+
+    /// Nothing that waits shall be run. It is dropped.
+    fn clear(&self);
+
+    /// Takes the next batch, of this size. Waits for one if `wait`, until it is stopped.
+    fn take(&self, sizing: &SizingLock, wait: bool, stopping: &Stopping) -> Option<Batch<T>>;
+
+    fn give_back(&self, batch: Batch<T>);
+
+    fn pulled(&self) -> usize;
+
+    /// Whether the input had no more to give.
+    fn is_exhausted(&self) -> bool;
+
+    /// Whether there is nothing left to hand out, now and later.
+    fn is_empty(&self) -> bool;
+}
+
 impl<T> Feed<T> {
     /// Whether it `flows`: more tasks can come before those that are there have been run.
     pub(super) fn new(flows: bool) -> Self {
@@ -84,7 +110,7 @@ impl<T> Feed<T> {
             state: Mutex::new(State {
                 ready: VecDeque::new(),
                 first: 0,
-                returned: Returned::new(),
+                returned: Runs::default(),
                 rota: Rota::default(),
                 known: Vec::new(),
                 pulled: 0,
@@ -96,9 +122,65 @@ impl<T> Feed<T> {
         }
     }
 
-    /// A task has been pulled, the last one as far as the input knows. Gives it back if nobody wants it any
-    /// more.
-    pub(super) fn push(&self, task: T, last: bool) -> Result<(), T> {
+    /// Looks for tasks until there are some, or it is time to sleep; whether there are.
+    fn look(&self, stopping: &Stopping) -> bool {
+        let mut times = 0_u32;
+        spin::look(&mut || {
+            times += 1;
+            let looks = times.is_multiple_of(EVERY);
+            looks && (self.news.load(Ordering::Acquire) || stopping.stopped())
+        })
+    }
+
+    /// Takes of what there is, as a whole if it is all of it: who brings more shall not wait while tasks are copied.
+    fn take_ready(
+        &self,
+        mut state: MutexGuard<'_, State<T>>,
+        sizing: &SizingLock,
+        me: ThreadId,
+    ) -> Batch<T> {
+        let there = state.ready.len();
+        let (n, run_time) = {
+            let sizing = sizing.lock();
+            let n = sizing.next(state.ended.then_some(there)).min(there);
+            (n, sizing.run_time(n))
+        };
+        let first = state.first;
+        state.first += n;
+        if n < there {
+            let tasks = take_first(&mut state.ready, n);
+            self.tell(state);
+            return Batch { first, tasks };
+        }
+        let mut all = std::mem::take(&mut state.ready);
+        state.rota.takes_all(me, run_time);
+        self.tell(state);
+        let tasks = take_first(&mut all, n);
+        Batch { first, tasks }
+    }
+
+    /// Wakes a lane if there is something for it, and none is on its way.
+    fn tell(&self, mut state: MutexGuard<'_, State<T>>) {
+        let any = !state.ready.is_empty() || !state.returned.is_empty();
+        let news = any || state.ended;
+        if self.news.load(Ordering::Relaxed) != news {
+            self.news.store(news, Ordering::Release);
+        }
+        // What was given back has waited already.
+        let waiting = if state.returned.is_empty() {
+            state.ready.len()
+        } else {
+            usize::MAX
+        };
+        if any && let Some(lane) = state.rota.whom_to_wake(waiting) {
+            drop(state);
+            lane.unpark();
+        }
+    }
+}
+
+impl<T: Send> Fed<T> for Feed<T> {
+    fn push(&self, task: T, last: bool) -> Result<(), T> {
         let mut state = lock(&self.state);
         if state.ended {
             return Err(task);
@@ -110,8 +192,7 @@ impl<T> Feed<T> {
         Ok(())
     }
 
-    /// No more tasks come.
-    pub(super) fn end(&self, how: Ended) {
+    fn end(&self, how: Ended) {
         let mut state = lock(&self.state);
         state.pulled += usize::from(how == Ended::Panicked);
         state.exhausted |= how != Ended::Unwanted;
@@ -122,24 +203,21 @@ impl<T> Feed<T> {
         asleep.iter().for_each(Thread::unpark);
     }
 
-    /// Nothing that waits shall be run. It is dropped.
-    pub(super) fn clear(&self) {
+    fn clear(&self) {
         self.end(Ended::Unwanted);
         let mut state = lock(&self.state);
-        let ready = std::mem::take(&mut state.ready);
-        state.first += ready.len();
-        let returned = std::mem::take(&mut state.returned);
+        let mut ready = std::mem::take(&mut state.ready);
+        let there = ready.len();
+        state.first += there;
+        let mut returned = std::mem::take(&mut state.returned);
         drop(state);
-        panics::discard(ready.into_iter().chain(returned.into_values().flatten()));
+        panics::discard(take_first(&mut ready, there));
+        while let Some((_, tasks)) = returned.pop() {
+            panics::discard(tasks);
+        }
     }
 
-    /// Takes the next batch, of this size. Waits for one if `wait`, until it is stopped.
-    pub(super) fn take(
-        &self,
-        sizing: &SizingLock,
-        wait: bool,
-        stopping: &Stopping,
-    ) -> Option<Batch<T>> {
+    fn take(&self, sizing: &SizingLock, wait: bool, stopping: &Stopping) -> Option<Batch<T>> {
         let me = thread::current();
         let (mut since, mut in_vain) = (Since::Away, false);
         loop {
@@ -188,7 +266,7 @@ impl<T> Feed<T> {
             drop(state);
             if !known {
                 let me = me.clone();
-                stopping.on_stop(move || me.unpark());
+                stopping.on_stop(Box::new(move || me.unpark()));
             }
             // Returns at once if it was woken since.
             match alarm {
@@ -199,79 +277,25 @@ impl<T> Feed<T> {
         }
     }
 
-    /// Looks for tasks until there are some, or it is time to sleep; whether there are.
-    fn look(&self, stopping: &Stopping) -> bool {
-        let mut times = 0_u32;
-        spin::look(|| {
-            times += 1;
-            let looks = times.is_multiple_of(EVERY);
-            looks && (self.news.load(Ordering::Acquire) || stopping.stopped())
-        })
-    }
-
-    /// Takes of what there is, as a whole if it is all of it: who brings more shall not wait while tasks are copied.
-    fn take_ready(
-        &self,
-        mut state: MutexGuard<'_, State<T>>,
-        sizing: &SizingLock,
-        me: ThreadId,
-    ) -> Batch<T> {
-        let there = state.ready.len();
-        let (n, run_time) = {
-            let sizing = sizing.lock();
-            let n = sizing.next(state.ended.then_some(there)).min(there);
-            (n, sizing.run_time(n))
-        };
-        let first = state.first;
-        state.first += n;
-        if n < there {
-            let tasks = state.ready.drain(..n).collect();
-            self.tell(state);
-            return Batch { first, tasks };
+    fn give_back(&self, batch: Batch<T>) {
+        if batch.is_empty() {
+            return;
         }
-        let tasks = std::mem::take(&mut state.ready);
-        state.rota.takes_all(me, run_time);
-        self.tell(state);
-        let tasks = tasks.into();
-        Batch { first, tasks }
-    }
-
-    pub(super) fn give_back(&self, batch: Batch<T>) {
         let mut state = lock(&self.state);
-        state.returned.insert(batch.first, batch.tasks.into());
+        let Batch { first, tasks } = batch;
+        state.returned.insert(first, tasks.len(), tasks);
         self.tell(state);
     }
 
-    /// Wakes a lane if there is something for it, and none is on its way.
-    fn tell(&self, mut state: MutexGuard<'_, State<T>>) {
-        let any = !state.ready.is_empty() || !state.returned.is_empty();
-        let news = any || state.ended;
-        if self.news.load(Ordering::Relaxed) != news {
-            self.news.store(news, Ordering::Release);
-        }
-        // What was given back has waited already.
-        let waiting = if state.returned.is_empty() {
-            state.ready.len()
-        } else {
-            usize::MAX
-        };
-        if any && let Some(lane) = state.rota.whom_to_wake(waiting) {
-            drop(state);
-            lane.unpark();
-        }
-    }
-
-    pub(super) fn pulled(&self) -> usize {
+    fn pulled(&self) -> usize {
         lock(&self.state).pulled
     }
 
-    /// Whether the input had no more to give.
-    pub(super) fn is_exhausted(&self) -> bool {
+    fn is_exhausted(&self) -> bool {
         lock(&self.state).exhausted
     }
 
-    /// Whether there is nothing left to hand out, now and later.
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         let state = lock(&self.state);
         state.ended && state.ready.is_empty() && state.returned.is_empty()
     }
@@ -280,15 +304,13 @@ impl<T> Feed<T> {
 impl<T> State<T> {
     /// A batch of the first of those that a lane could not run.
     fn take_returned(&mut self, sizing: &SizingLock) -> Option<Batch<T>> {
-        let (first, mut tasks) = self.returned.pop_first()?;
+        let (Range { start: first, .. }, mut tasks) = self.returned.pop()?;
         let n = sizing.lock().next(self.ended.then_some(tasks.len()));
-        if n >= tasks.len() {
-            let tasks = tasks.into();
-            return Some(Batch { first, tasks });
+        if n < tasks.len() {
+            let rest = tasks.split_off(n);
+            self.returned.insert(first + n, rest.len(), rest);
         }
-        let part = tasks.drain(..n).collect();
-        self.returned.insert(first + n, tasks);
-        Some(Batch { first, tasks: part })
+        Some(Batch { first, tasks })
     }
 
     /// Whether each lane can have some of what is left, as far as that is known.
@@ -301,6 +323,17 @@ impl<T> State<T> {
         let (there, sizing) = (self.ready.len(), sizing.lock());
         there < sizing.next(None) && sizing.run_time(there) < FEW
     }
+}
+
+/// One by one: the compiler makes ten times as much of `drain`, and of a deque that becomes a vector.
+fn take_first<T>(ready: &mut VecDeque<T>, n: usize) -> Vec<T> {
+    let mut tasks = Vec::with_capacity(n);
+    while tasks.len() < n
+        && let Some(task) = ready.pop_front()
+    {
+        tasks.push(task);
+    }
+    tasks
 }
 
 #[cfg(test)]

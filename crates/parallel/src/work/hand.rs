@@ -176,7 +176,7 @@ impl<T: Task> Work<'_, T> {
 
 impl<T: Task> InHand<T> for OfLane<'_, '_, T> {
     fn take(&mut self) -> Option<usize> {
-        let batch = self.work.next_batch(true, |_| {})?;
+        let batch = self.work.next_batch(true, &mut |_| {})?;
         let tasks = batch.len();
         if self.hand.fill(batch)
             && let Some(patience) = self.work.patience()
@@ -211,7 +211,7 @@ impl<T: Task> InHand<T> for OfLane<'_, '_, T> {
 
     fn discard(&mut self) {
         let tasks = std::mem::take(&mut lock(&self.hand.0).tasks);
-        panics::discard(tasks);
+        panics::discard(tasks.collect());
     }
 }
 

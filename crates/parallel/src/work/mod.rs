@@ -28,6 +28,7 @@ mod results;
 mod room;
 mod rota;
 mod run;
+mod runs;
 mod sharing;
 mod source;
 pub(crate) mod spans;
@@ -46,7 +47,7 @@ use tracing::Span;
 
 use self::batch::Sizing;
 use self::delivery::Delivery;
-use self::feed::Feed;
+use self::feed::Fed;
 use self::hand::Hands;
 use self::lanes::Lanes;
 use self::results::{Results, Run};
@@ -81,7 +82,7 @@ enum Input<'a, T> {
     /// Whoever takes them pulls them.
     Source(Mutex<Source<'a, T>>),
     /// A thread of its own pulls them.
-    Feed(Feed<T>),
+    Feed(Box<dyn Fed<T> + 'a>),
 }
 
 /// Where results go to.
@@ -134,17 +135,17 @@ impl<'a, T: Task> Work<'a, T> {
     /// Waits while another thread is in the caller's iterator, or until there is room for more results.
     /// Each task is handed out once.
     pub fn take(&self) -> Option<Batch<T>> {
-        self.next_batch(true, |_| {})
+        self.next_batch(true, &mut |_| {})
     }
 
     /// The same for a lane that has tasks whose outcomes it has not told: does not wait until others
     /// have, and leaves to others what they could begin with sooner.
     pub(crate) fn take_now(&self) -> Option<Batch<T>> {
-        self.next_batch(false, |_| {})
+        self.next_batch(false, &mut |_| {})
     }
 
     /// The next tasks. Those who `claim` something for them do so in the order of their indices.
-    fn next_batch(&self, wait: bool, claim: impl FnOnce(&Batch<T>)) -> Option<Batch<T>> {
+    fn next_batch(&self, wait: bool, claim: &mut dyn FnMut(&Batch<T>)) -> Option<Batch<T>> {
         if let Some(origin) = &self.origin {
             return origin.take(wait);
         }
@@ -318,7 +319,7 @@ impl<'a, T: Task> Work<'a, T> {
     /// Has `wake` called once when nothing more shall start: at once if it is so already, never if it
     /// does not come to that.
     pub fn on_stop(&self, wake: impl FnOnce() + Send + 'static) {
-        self.stopping.on_stop(wake);
+        self.stopping.on_stop(Box::new(wake));
     }
 
     /// Nothing more shall start.

@@ -1,6 +1,6 @@
 //! Index in, next in order out. Pure.
 
-use std::collections::BTreeMap;
+use super::runs::Runs;
 
 /// Holds what came early until everything before it is there.
 ///
@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(super) struct Order<C> {
     next: usize,
-    early: BTreeMap<usize, (usize, C)>,
+    early: Runs<C>,
 }
 
 impl<C> Order<C> {
     pub(super) fn new() -> Self {
         Self {
             next: 0,
-            early: BTreeMap::new(),
+            early: Runs::default(),
         }
     }
 
@@ -28,15 +28,11 @@ impl<C> Order<C> {
     ///
     /// Gives it back if some of these indices were there before: each comes once.
     pub(super) fn insert(&mut self, first: usize, len: usize, run: C) -> Result<(), C> {
-        let end = first + len;
-        let before = self.early.range(..=first).next_back();
-        let overlaps_before = before.is_some_and(|(at, (n, _))| at + n > first);
-        let overlaps_after = self.early.range(first..end).next().is_some();
-        if first < self.next || overlaps_before || overlaps_after {
+        if first < self.next || self.early.overlap(first..first + len) {
             return Err(run);
         }
         if len > 0 {
-            self.early.insert(first, (len, run));
+            self.early.insert(first, len, run);
         }
         Ok(())
     }
@@ -45,27 +41,26 @@ impl<C> Order<C> {
     pub(super) fn missing(&self, end: usize) -> Vec<usize> {
         let mut missing = Vec::new();
         let mut next = self.next;
-        for (first, (len, _)) in &self.early {
-            missing.extend(next..(*first).min(end).max(next));
-            next = first + len;
+        for waiting in self.early.ranges() {
+            missing.extend(next..waiting.start.min(end).max(next));
+            next = waiting.end;
         }
         missing.extend(next..end.max(next));
         missing
     }
 
     /// What came early and still waits, each with its first index.
-    pub(super) fn into_early(self) -> impl Iterator<Item = (usize, C)> {
-        self.early.into_iter().map(|(first, (_, run))| (first, run))
+    pub(super) fn into_early(mut self) -> impl Iterator<Item = (usize, C)> {
+        std::iter::from_fn(move || self.early.pop()).map(|(indices, run)| (indices.start, run))
     }
 
     /// Takes out what comes next, if it is there.
     pub(super) fn pop(&mut self) -> Option<C> {
-        let entry = self.early.first_entry()?;
-        if *entry.key() != self.next {
+        if self.early.ranges().next()?.start != self.next {
             return None;
         }
-        let (len, run) = entry.remove();
-        self.next += len;
+        let (indices, run) = self.early.pop()?;
+        self.next = indices.end;
         Some(run)
     }
 }

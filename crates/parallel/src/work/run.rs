@@ -107,7 +107,7 @@ impl<T: Task> Work<'_, T> {
     /// The next tasks, and the places for their results if there are such.
     fn take_with_row(&self) -> Option<WithPlaces<T>> {
         let mut row = None;
-        let batch = self.next_batch(true, |batch| {
+        let batch = self.next_batch(true, &mut |batch| {
             if let Output::Kept(_, room) = &self.output {
                 row = room.lock().give(batch.first, batch.len());
             }
@@ -221,7 +221,7 @@ impl<T: Task> Work<'_, T> {
         }
         // What was not started after a stop is the user's to drop, and may panic too.
         if self.stopped() {
-            panics::discard(tasks);
+            panics::discard(tasks.collect());
         }
         next - batch.first
     }

@@ -112,7 +112,7 @@ impl Sharing {
     /// Looks for a short time, before it sleeps; whether it has interrupted meanwhile.
     fn look(&self, stopping: &Stopping) -> bool {
         let (start, mut interrupted) = (Instant::now(), false);
-        spin::look(|| {
+        spin::look(&mut || {
             if !interrupted && start.elapsed() >= self.soon {
                 stopping.interrupt();
                 interrupted = true;

@@ -130,7 +130,9 @@ impl<'a, T> Source<'a, T> {
     pub(super) fn discard(self) {
         let feed = self.feed;
         let _ = panics::catch(move || drop(feed));
-        panics::discard(self.returned.into_iter().flat_map(|batch| batch.tasks));
+        for batch in self.returned {
+            panics::discard(batch.tasks);
+        }
     }
 
     pub(super) fn give_back(&mut self, batch: Batch<T>) {

@@ -80,13 +80,13 @@ impl Stopping {
     }
 
     /// Has `wake` called once when it is stopped: at once if it is so already.
-    pub(super) fn on_stop(&self, wake: impl FnOnce() + Send + 'static) {
+    pub(super) fn on_stop(&self, wake: Box<dyn FnOnce() + Send>) {
         let mut told = self.told.lock();
         if self.stopped() {
             drop(told);
             wake();
         } else {
-            told.on_stop.push(Box::new(wake));
+            told.on_stop.push(wake);
         }
     }
 

@@ -219,8 +219,7 @@ where
             watching.worker(lane, None);
         }
         let bridge = &self.cluster.bridge;
-        arrays.sort_unstable_by_key(|array| array.id().to_bytes());
-        arrays.dedup_by_key(|array| array.id());
+        each_once(&mut arrays);
         bridge.give(&arrays);
         let batch = bridge.number();
         let flight = Flight {
@@ -364,4 +363,10 @@ where
             self.work.fail(error);
         }
     }
+}
+
+/// Each of them once, in any order.
+fn each_once(arrays: &mut Vec<Arc<Object>>) {
+    arrays.sort_unstable_by_key(|array| array.id().to_bytes());
+    arrays.dedup_by_key(|array| array.id());
 }

@@ -122,7 +122,7 @@ where
     /// Gives back what is in the queue from this place on, in parts of so many.
     fn give(&mut self, keep: usize, part: usize) {
         let mut parts: Vec<Batch<T>> = Vec::new();
-        for queued in self.queue.drain(keep..) {
+        for queued in self.queue.split_off(keep) {
             self.batches -= usize::from(queued.kind == Kind::TaskLast);
             let (index, task) = (queued.index, queued.task);
             match parts.last_mut() {

@@ -19,7 +19,7 @@ use super::lane::Lane;
 use super::mail::Useless;
 use super::packet::{self, MOST, Packet};
 use super::process::Process;
-use super::queued::Queued;
+use super::queued::{More, Queued};
 use crate::delayed::Portable;
 use crate::shared::{Forget, Object};
 use crate::wire::attachments::{self, Arrival, Attached, Entered, Id};
@@ -218,14 +218,26 @@ where
         if kind != Kind::DoneWith && more.is_none() {
             return Ok(None);
         }
-        let mut attached = match kind {
-            Kind::DoneWith => process.courier.collect(number).ok_or(Useless::Mad)?,
-            _ => Vec::new(),
-        };
-        let sent = more.into_iter().flat_map(|more| &more.objects);
-        attached.extend(sent.map(|object| (object.id(), Ok(Arc::clone(object)))));
-        Ok((!attached.is_empty()).then(|| attachments::enter(Some(Arc::new(attached)))))
+        session_with(more, process, kind, number)
     }
+}
+
+fn session_with(
+    more: Option<&More>,
+    process: &Process,
+    kind: Kind,
+    number: u16,
+) -> Result<Option<Entered>, Useless> {
+    let mut attached = match kind {
+        Kind::DoneWith => process.courier.collect(number).ok_or(Useless::Mad)?,
+        _ => Vec::new(),
+    };
+    let sent = more.map_or(&[][..], |more| &more.objects);
+    attached.extend(
+        sent.iter()
+            .map(|object| (object.id(), Ok(Arc::clone(object)))),
+    );
+    Ok((!attached.is_empty()).then(|| attachments::enter(Some(Arc::new(attached)))))
 }
 
 #[cfg(all(test, not(loom)))]

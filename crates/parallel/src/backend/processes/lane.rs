@@ -145,7 +145,7 @@ where
         if self.work.stopped() {
             self.wind_up();
         }
-        for Queued { index, task, .. } in self.queue.drain(..) {
+        while let Some(Queued { index, task, .. }) = self.queue.pop_front() {
             self.work.give_back(Batch {
                 first: index,
                 tasks: vec![task],
@@ -358,7 +358,7 @@ where
             let work = self.work;
             process
                 .printed
-                .read(|line| tell_line(work, process.number, line));
+                .read(&mut |line| tell_line(work, process.number, line));
         }
     }
 }

@@ -41,7 +41,7 @@ impl Lines {
     }
 
     /// Takes bytes in, and gives the lines that are complete by them. A mark ends a line too.
-    pub(super) fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(Option<usize>, &[u8])) {
+    pub(super) fn feed(&mut self, bytes: &[u8], line: &mut dyn FnMut(Option<usize>, &[u8])) {
         // Of what is pending, only the beginning of a mark has to be looked at again.
         let mut looked_at = self.pending.len().saturating_sub(MARK);
         self.pending.extend(bytes);
@@ -102,7 +102,7 @@ mod tests {
         let (mut lines, mut out) = (Lines::new(NONCE), Vec::new());
         let text = |line: &[u8]| String::from_utf8(line.to_vec()).unwrap();
         for piece in pieces {
-            lines.feed(&piece, |task, line| out.push((task, text(line))));
+            lines.feed(&piece, &mut |task, line| out.push((task, text(line))));
         }
         if let Some((task, line)) = lines.rest() {
             out.push((task, text(&line)));

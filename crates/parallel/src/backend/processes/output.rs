@@ -172,11 +172,11 @@ impl Printed {
     }
 
     /// Reads what there is, up to what a pipe holds that nobody has made larger.
-    pub(super) fn read(&mut self, tell: impl FnMut(Line)) {
+    pub(super) fn read(&mut self, tell: &mut dyn FnMut(Line)) {
         self.read_up_to(AT_A_TIME, tell);
     }
 
-    fn read_up_to(&mut self, most: usize, mut tell: impl FnMut(Line)) {
+    fn read_up_to(&mut self, most: usize, tell: &mut dyn FnMut(Line)) {
         let mut chunk = [0; 1 << 13];
         for pipe in &mut self.pipes {
             let mut all = 0;
@@ -197,7 +197,7 @@ impl Printed {
                 }
                 if self.output == Output::Lines {
                     let (stream, tail) = (pipe.stream, &mut self.tail);
-                    pipe.lines.feed(bytes, |task, line| {
+                    pipe.lines.feed(bytes, &mut |task, line| {
                         if stream == OutputStream::Stderr {
                             keep(tail, line);
                             keep(tail, b"\n");
@@ -216,8 +216,8 @@ impl Printed {
     }
 
     /// The worker is no more: what is left of its last lines comes too.
-    pub(super) fn read_rest(&mut self, mut tell: impl FnMut(Line)) {
-        self.read_up_to(MOST_IN_A_PIPE, &mut tell);
+    pub(super) fn read_rest(&mut self, tell: &mut dyn FnMut(Line)) {
+        self.read_up_to(MOST_IN_A_PIPE, tell);
         for pipe in &mut self.pipes {
             let stream = pipe.stream;
             if let Some((task, line)) = pipe.lines.rest() {

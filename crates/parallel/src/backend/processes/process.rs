@@ -317,11 +317,11 @@ pub(super) fn dismiss(mut processes: Vec<Process>) {
             match process.wait(&[], Some(deadline)) {
                 Woken::Bell => {}
                 Woken::Given if process.courier.take_in() => {}
-                Woken::Printed => process.printed.read(drop),
+                Woken::Printed => process.printed.read(&mut drop),
                 Woken::Given | Woken::Gone | Woken::Call | Woken::Late => break,
             }
         }
-        process.printed.read_rest(drop);
+        process.printed.read_rest(&mut drop);
     }
 }
 

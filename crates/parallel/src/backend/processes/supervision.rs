@@ -56,38 +56,15 @@ where
         let status = self.bury(&mut process, started, ended);
         self.forget_sent();
         let how = status.map_or_else(|| "for no known reason".to_owned(), |s| s.to_string());
-        if let Some(unfit) = unfit {
-            let message = format!("the initializer of a worker process {unfit}");
-            return Err(self.end_call(message));
-        }
-        if process.beginning && ready {
-            let mut message = format!("the initializer of a worker process ended it ({how})");
-            let last_words = process.printed.last_words();
-            if !last_words.is_empty() {
-                message += "; the last lines on its standard error:";
-                last_words
-                    .lines()
-                    .for_each(|line| message += &format!("\n    {line}"));
-            }
-            return Err(self.end_call(message));
+        if let Some(message) = of_initializer(&process, ready, unfit, &how) {
+            // What keeps one worker from its tasks would keep all of them: the call ends.
+            self.work.stop();
+            return Err(BackendError::new(message));
         }
         if self.barren < TRIES {
             return Ok(());
         }
-        Err(BackendError::new(if ready {
-            format!("{TRIES} worker processes in a row ended without having run a task ({how})")
-        } else {
-            format!(
-                "{TRIES} worker processes in a row ended before they were ready ({how}): see what they \
-                 printed on standard error, and whether this program can be started a second time"
-            )
-        }))
-    }
-
-    /// What keeps one worker from its tasks would keep all of them: the call ends.
-    fn end_call(&self, message: String) -> BackendError {
-        self.work.stop();
-        BackendError::new(message)
+        Err(barren(ready, &how))
     }
 
     /// Ends a worker, takes in the results that it left, and fails the task that it was at.
@@ -99,7 +76,7 @@ where
         let number = process.number;
         process
             .printed
-            .read_rest(|line| tell_line(work, number, line));
+            .read_rest(&mut |line| tell_line(work, number, line));
         self.tell_death(process, status);
         while let Ok(true) = self.receive_from(process) {}
         let out_of_memory = self.out_of_memory(process, status);
@@ -229,4 +206,40 @@ where
             running = false;
         }
     }
+}
+
+/// What is told of a worker that its initializer kept from its tasks.
+fn of_initializer(
+    process: &Process,
+    ready: bool,
+    unfit: Option<String>,
+    how: &str,
+) -> Option<String> {
+    if let Some(unfit) = unfit {
+        return Some(format!("the initializer of a worker process {unfit}"));
+    }
+    if !(process.beginning && ready) {
+        return None;
+    }
+    let mut message = format!("the initializer of a worker process ended it ({how})");
+    let last_words = process.printed.last_words();
+    if !last_words.is_empty() {
+        message += "; the last lines on its standard error:";
+        last_words
+            .lines()
+            .for_each(|line| message += &format!("\n    {line}"));
+    }
+    Some(message)
+}
+
+/// What is told when no worker runs a task.
+fn barren(ready: bool, how: &str) -> BackendError {
+    BackendError::new(if ready {
+        format!("{TRIES} worker processes in a row ended without having run a task ({how})")
+    } else {
+        format!(
+            "{TRIES} worker processes in a row ended before they were ready ({how}): see what they \
+             printed on standard error, and whether this program can be started a second time"
+        )
+    })
 }

@@ -10,13 +10,13 @@ use super::lane::Lane;
 use super::mail::Useless;
 use super::memory::clock;
 use super::process::Process;
-use super::queued::Queued;
+use super::queued::{More, Queued};
 use super::spans::Told;
 use crate::delayed::Portable;
 use crate::error::Failure;
 use crate::observe::spans::TaskPlace;
 use crate::observe::{Event, Stretch};
-use crate::work::{Ran, spans};
+use crate::work::{Ran, Watching, spans};
 
 /// What is known of the tasks of a worker.
 #[derive(Debug, Default)]
@@ -81,6 +81,91 @@ impl Watched {
             std::mem::replace(&mut begun.span, Span::none())
         })
     }
+
+    /// Tells that a task has begun, unless that has been told.
+    fn begin(&mut self, task: TaskPlace, watching: Option<&Watching>) {
+        let TaskPlace {
+            index,
+            attempt,
+            worker,
+        } = task;
+        if self.is_at(index, attempt) {
+            return;
+        }
+        self.begun = Some(Begun {
+            index,
+            attempt,
+            told: Instant::now(),
+            span: spans::task(index, attempt, worker),
+        });
+        if let Some(watching) = watching {
+            watching.started(index, attempt, worker);
+        }
+    }
+
+    /// When and where a task ran that has just ended, by whatever way. Tells what happened in it.
+    fn ran(&mut self, task: TaskPlace, more: Option<&More>, watching: Option<&Watching>) -> Ran {
+        let TaskPlace {
+            index,
+            attempt,
+            worker,
+        } = task;
+        let now = Instant::now();
+        let taken = more.and_then(|more| more.taken).unwrap_or(now);
+        if attempt == 0 {
+            // It was never sent. What is known is of others.
+            return Ran {
+                worker,
+                attempt,
+                taken,
+                started: now,
+                run_time: Duration::ZERO,
+            };
+        }
+        let begun = self.begun.as_ref();
+        let begun = begun.filter(|_| self.is_at(index, attempt));
+        let begun = begun.map_or(now, |begun| begun.told);
+        self.begin(task, watching);
+        let there = self.there.take();
+        let decoded = self.decoded.take();
+        if let (Some(watching), Some(there)) = (watching, there)
+            && let (Some(argument_encoded), Some(result_decoded)) =
+                (more.and_then(|more| more.encoded), decoded)
+        {
+            watching.tell(|run| Event::Carried {
+                run,
+                index,
+                attempt,
+                worker,
+                argument_encoded,
+                argument_decoded: there.decode,
+                result_encoded: there.encode,
+                result_decoded,
+            });
+        }
+        if let Some(told) = self.told.take() {
+            if let Some(watching) = watching {
+                watching.tell_all(|run| told.spans(run, task));
+            }
+            let span = self.begun.as_ref().map(|begun| begun.span.clone());
+            span.unwrap_or_else(Span::none)
+                .in_scope(|| told.tell_anew(index));
+        }
+        let run = there.map_or_else(
+            || Stretch {
+                started: begun,
+                time: now.saturating_duration_since(begun),
+            },
+            |there| there.run,
+        );
+        Ran {
+            worker,
+            attempt,
+            taken,
+            started: run.started,
+            run_time: run.time,
+        }
+    }
 }
 
 impl<T: Portable> Lane<'_, '_, T>
@@ -118,24 +203,15 @@ where
         ) else {
             return;
         };
-        let (index, attempt) = (front.index, front.attempt());
-        self.begin(index, attempt);
+        let task = self.place(front, front.attempt());
+        self.watched.begin(task, self.work.watching());
     }
 
-    /// Tells that a task has begun, unless that has been told.
-    fn begin(&mut self, index: usize, attempt: u32) {
-        if self.watched.is_at(index, attempt) {
-            return;
-        }
-        let worker = self.worker();
-        self.watched.begun = Some(Begun {
-            index,
+    fn place(&self, queued: &Queued<T>, attempt: u32) -> TaskPlace {
+        TaskPlace {
+            index: queued.index,
             attempt,
-            told: Instant::now(),
-            span: spans::task(index, attempt, worker),
-        });
-        if let Some(watching) = self.work.watching() {
-            watching.started(index, attempt, worker);
+            worker: self.worker(),
         }
     }
 
@@ -168,65 +244,7 @@ where
 
     /// When and where a task ran that has just ended, by whatever way. Tells what happened in it.
     pub(super) fn ran(&mut self, queued: &Queued<T>, attempt: u32) -> Ran {
-        let (now, index, worker) = (Instant::now(), queued.index, self.worker());
-        let taken = queued.more().and_then(|more| more.taken).unwrap_or(now);
-        if attempt == 0 {
-            // It was never sent. What is known is of others.
-            return Ran {
-                worker,
-                attempt,
-                taken,
-                started: now,
-                run_time: Duration::ZERO,
-            };
-        }
-        let told = self.watched.begun.as_ref();
-        let told = told.filter(|_| self.watched.is_at(index, attempt));
-        let told = told.map_or(now, |begun| begun.told);
-        self.begin(index, attempt);
-        let there = self.watched.there.take();
-        let decoded = self.watched.decoded.take();
-        if let (Some(watching), Some(there)) = (self.work.watching(), there)
-            && let (Some(argument_encoded), Some(result_decoded)) =
-                (queued.more().and_then(|more| more.encoded), decoded)
-        {
-            watching.tell(|run| Event::Carried {
-                run,
-                index,
-                attempt,
-                worker,
-                argument_encoded,
-                argument_decoded: there.decode,
-                result_encoded: there.encode,
-                result_decoded,
-            });
-        }
-        if let Some(told) = self.watched.told.take() {
-            let task = TaskPlace {
-                index,
-                attempt,
-                worker,
-            };
-            if let Some(watching) = self.work.watching() {
-                watching.tell_all(|run| told.spans(run, task));
-            }
-            let span = self.watched.begun.as_ref().map(|begun| begun.span.clone());
-            span.unwrap_or_else(Span::none)
-                .in_scope(|| told.tell_anew(index));
-        }
-        let run = there.map_or_else(
-            || Stretch {
-                started: told,
-                time: now.saturating_duration_since(told),
-            },
-            |there| there.run,
-        );
-        Ran {
-            worker,
-            attempt,
-            taken,
-            started: run.started,
-            run_time: run.time,
-        }
+        let task = self.place(queued, attempt);
+        self.watched.ran(task, queued.more(), self.work.watching())
     }
 }

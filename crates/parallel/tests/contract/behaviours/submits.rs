@@ -138,6 +138,31 @@ fn a_handle_is_a_future() {
 }
 
 #[test]
+fn a_waker_that_panics_harms_nobody() {
+    struct Trap;
+    impl Wake for Trap {
+        fn wake(self: Arc<Self>) {
+            panic!("the waker of a test");
+        }
+    }
+    with_deadline(|| {
+        let (parallel, signal) = (parallel(1), Signal::new());
+        let mut handle = pin!(parallel.submit(delayed(wait, signal.path())));
+        let waker = Waker::from(Arc::new(Trap));
+        let mut context = Context::from_waker(&waker);
+        assert!(handle.as_mut().poll(&mut context).is_pending());
+        let next = parallel.submit(delayed(square, 3));
+        signal.give();
+        assert_eq!(next.join().unwrap(), 9);
+        let Poll::Ready(outcome) = handle.as_mut().poll(&mut context) else {
+            panic!("the one before it has not finished");
+        };
+        assert_eq!(outcome.unwrap(), 7);
+        assert_eq!(parallel.map(square, [4]).unwrap(), [16]);
+    });
+}
+
+#[test]
 fn a_callback_is_given_the_outcome_whenever_it_comes() {
     with_deadline(|| {
         let (parallel, signal) = (parallel(1), Signal::new());
