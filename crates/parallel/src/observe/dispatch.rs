@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Lanes wait for room in the queue as long as the observers get on. Once they have not for a while,
-//! events are counted instead of told, so that an observer that blocks cannot harm the call.
+//! events are counted instead of told, so that an observer that blocks cannot harm the call. Only the end of a
+//! call whose beginning was told is kept until the queue is empty: bars and reports wait for it.
 //!
 //! When nobody is left who could tell them something, the observers are dropped. Whoever was the last one waits for
 //! that: what they hold, as a file or the address of a page, is free then.
@@ -20,6 +21,7 @@ use std::time::Duration;
 use crossbeam_channel::{
     Receiver, RecvTimeoutError, SendTimeoutError, Sender, TrySendError, bounded,
 };
+use parking_lot::Mutex;
 
 use super::Observer;
 use super::event::Event;
@@ -81,6 +83,16 @@ enum Message {
     Event(Event),
     /// Answered when all events before it have been told.
     Flush(Sender<()>),
+    /// Something has been missed that is to be told yet.
+    Missed,
+}
+
+/// What there was no room for in the queue.
+#[derive(Default)]
+struct Missed {
+    events: AtomicU64,
+    /// The ends of calls whose beginnings were told, so that these are no more than had room then.
+    ends: Mutex<Vec<Event>>,
 }
 
 /// The way to the observers.
@@ -91,7 +103,7 @@ pub(crate) struct Telling {
     over: Receiver<()>,
     /// Whether the observers have not got on for a while.
     stuck: AtomicBool,
-    lost: AtomicU64,
+    missed: Arc<Missed>,
 }
 
 impl Telling {
@@ -100,26 +112,49 @@ impl Telling {
         let (at_end, over) = bounded::<()>(0);
         let thread = thread::Builder::new().name("parallel-observe".to_owned());
         // Without a thread the queue has no other end, and nothing is told.
-        let thread = thread.spawn(move || {
-            let _at_end = at_end;
-            pass_on(&messages, observers);
+        let missed = Arc::<Missed>::default();
+        let thread = thread.spawn({
+            let missed = Arc::clone(&missed);
+            move || {
+                let _at_end = at_end;
+                pass_on(&messages, &missed, observers);
+            }
         });
         Self {
             queue,
             thread: thread.ok(),
             over,
             stuck: AtomicBool::new(false),
-            lost: AtomicU64::new(0),
+            missed,
         }
     }
 
-    pub(crate) fn tell(&self, event: Event) {
-        let lost = self.lost.swap(0, Ordering::Relaxed);
-        if lost > 0 && !self.send(Message::Event(Event::Lost { events: lost })) {
-            self.lost.fetch_add(lost, Ordering::Relaxed);
+    /// Whether there was room for it.
+    pub(crate) fn tell(&self, event: Event) -> bool {
+        self.tell_missed();
+        let sent = self.send(Message::Event(event));
+        if !sent {
+            self.missed.events.fetch_add(1, Ordering::Relaxed);
         }
-        if !self.send(Message::Event(event)) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        sent
+    }
+
+    /// Tells how many have been missed, if any.
+    fn tell_missed(&self) {
+        let missed = &self.missed.events;
+        let events = missed.swap(0, Ordering::Relaxed);
+        if events > 0 && !self.send(Message::Event(Event::Lost { events })) {
+            missed.fetch_add(events, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells the end of a call whose beginning was told, as soon as there is room.
+    pub(crate) fn tell_end(&self, event: Event) {
+        self.tell_missed();
+        if !self.send(Message::Event(event.clone())) {
+            self.missed.ends.lock().push(event);
+            // If there is no room for this either, what is before it has not been told yet.
+            let _ = self.queue.try_send(Message::Missed);
         }
     }
 
@@ -172,15 +207,32 @@ impl Drop for Telling {
 }
 
 /// Tells the observers what comes, until nothing can come any more; then they are dropped.
-fn pass_on(messages: &Receiver<Message>, observers: Vec<Arc<dyn Observer>>) {
+fn pass_on(messages: &Receiver<Message>, missed: &Missed, observers: Vec<Arc<dyn Observer>>) {
+    let tell = |event: &Event| {
+        for observer in &observers {
+            let _ = panics::catch(|| observer.event(event));
+        }
+    };
     for message in messages {
-        match message {
+        let done = match message {
             Message::Event(event) => {
-                for observer in &observers {
-                    let _ = panics::catch(|| observer.event(&event));
-                }
+                tell(&event);
+                None
             }
-            Message::Flush(done) => drop(done.send(())),
+            Message::Flush(done) => Some(done),
+            Message::Missed => None,
+        };
+        if messages.is_empty() {
+            let ends = std::mem::take(&mut *missed.ends.lock());
+            if !ends.is_empty()
+                && let events @ 1.. = missed.events.swap(0, Ordering::Relaxed)
+            {
+                tell(&Event::Lost { events });
+            }
+            ends.iter().for_each(tell);
+        }
+        if let Some(done) = done {
+            let _ = done.send(());
         }
     }
     panics::discard(observers);
@@ -190,10 +242,24 @@ fn pass_on(messages: &Receiver<Message>, observers: Vec<Arc<dyn Observer>>) {
 mod tests {
     use super::*;
     use crate::deadline::with_deadline;
-    use std::sync::mpsc::channel;
+    use crate::observe::Totals;
+    use std::sync::mpsc;
 
     fn batch_size(tasks: usize) -> Event {
         Event::BatchSize { run: 1, tasks }
+    }
+
+    /// The way to an observer that blocks until the last of these is dropped, and what it has been told.
+    fn blocked() -> (Arc<Telling>, mpsc::Receiver<Event>, mpsc::Sender<()>) {
+        let (told, seen) = mpsc::channel();
+        let (open, gate) = mpsc::channel::<()>();
+        let (gate, told) = (Mutex::new(gate), Mutex::new(told));
+        let mut observers = Observers::default();
+        observers.add(move |event: &Event| {
+            let _ = gate.lock().recv();
+            let _ = told.lock().send(event.clone());
+        });
+        (observers.telling().unwrap(), seen, open)
     }
 
     #[test]
@@ -219,20 +285,11 @@ mod tests {
     #[test]
     fn an_observer_that_blocks_loses_events_and_holds_up_nobody() {
         with_deadline(|| {
-            let (told, seen) = channel();
-            let (open, gate) = channel::<()>();
-            let gate = parking_lot::Mutex::new(gate);
-            let told = parking_lot::Mutex::new(told);
-            let mut observers = Observers::default();
-            observers.add(move |event: &Event| {
-                let _ = gate.lock().recv();
-                let _ = told.lock().send(event.clone());
-            });
-            let telling = observers.telling().unwrap();
+            let (telling, seen, open) = blocked();
             for tasks in 0..QUEUE + 1000 {
                 telling.tell(batch_size(tasks));
             }
-            assert!(telling.lost.load(Ordering::Relaxed) >= 900);
+            assert!(telling.missed.events.load(Ordering::Relaxed) >= 900);
             drop(open);
             for _ in 0..QUEUE {
                 seen.recv().unwrap();
@@ -242,6 +299,30 @@ mod tests {
                 .iter()
                 .find(|event| matches!(event, Event::Lost { .. }));
             assert!(matches!(lost, Some(Event::Lost { events }) if events >= 900));
+        });
+    }
+
+    #[test]
+    fn an_end_is_told_though_there_was_no_room_for_it() {
+        with_deadline(|| {
+            let (telling, seen, open) = blocked();
+            while telling.tell(batch_size(1)) {}
+            let totals = Totals::default();
+            telling.tell_end(Event::RunFinished { run: 1, totals });
+            drop(open);
+            let mut last = seen
+                .iter()
+                .skip_while(|event| matches!(event, Event::BatchSize { .. }));
+            assert!(matches!(last.next(), Some(Event::Lost { events: 1 })));
+            assert!(matches!(last.next(), Some(Event::RunFinished { .. })));
+            // As are those that come when there is room again, after what was missed.
+            telling.missed.events.store(2, Ordering::Relaxed);
+            telling.tell_end(Event::RunFinished { run: 2, totals });
+            assert!(matches!(last.next(), Some(Event::Lost { events: 2 })));
+            assert!(matches!(
+                last.next(),
+                Some(Event::RunFinished { run: 2, .. })
+            ));
         });
     }
 }

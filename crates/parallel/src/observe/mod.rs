@@ -28,7 +28,8 @@ pub(crate) use self::verbose::Verbose;
 ///
 /// Events come one after the other, from a thread that does nothing else. When a call returns, all that
 /// happened in it has been told, unless an observer has blocked for a second: then the rest is
-/// [counted](Event::Lost) and not told. One that panics is not told of that event, and harms nothing else.
+/// [counted](Event::Lost) and not told, but for the call's end, which is told when it gets on. One that panics
+/// is not told of that event, and harms nothing else.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};

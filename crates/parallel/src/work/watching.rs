@@ -12,6 +12,8 @@ use crate::observe::{Event, Telling, Totals};
 pub(crate) struct Watching {
     telling: Arc<Telling>,
     run: u64,
+    /// Whether there was room for its beginning.
+    begin_told: bool,
     begun: Instant,
     succeeded: AtomicUsize,
     failed: AtomicUsize,
@@ -60,10 +62,11 @@ impl Watching {
     pub(crate) fn begin(telling: Arc<Telling>, tasks: Option<usize>, n_jobs: usize) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let run = NEXT.fetch_add(1, Ordering::Relaxed);
-        telling.tell(Event::RunStarted { run, tasks, n_jobs });
+        let begin_told = telling.tell(Event::RunStarted { run, tasks, n_jobs });
         Self {
             telling,
             run,
+            begin_told,
             begun: Instant::now(),
             succeeded: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
@@ -79,7 +82,9 @@ impl Watching {
     /// The same for several.
     #[cfg(target_os = "linux")]
     pub(crate) fn tell_all<E: Iterator<Item = Event>>(&self, events: impl FnOnce(u64) -> E) {
-        events(self.run).for_each(|event| self.telling.tell(event));
+        for event in events(self.run) {
+            self.telling.tell(event);
+        }
     }
 
     /// To whom tasks tell of the spans that they open.
@@ -145,7 +150,15 @@ impl Watching {
             retried: self.retried.load(Ordering::Relaxed),
             wall: self.begun.elapsed(),
         };
-        self.tell(|run| Event::RunFinished { run, totals });
+        let end = Event::RunFinished {
+            run: self.run,
+            totals,
+        };
+        if self.begin_told {
+            self.telling.tell_end(end);
+        } else {
+            self.telling.tell(end);
+        }
         self.telling.flush();
     }
 }
