@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{channel, sync_channel};
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::sync::{Arc, Barrier, LazyLock};
 use std::task::{Context, Waker};
 use std::thread;
@@ -64,13 +64,16 @@ fn who_drops_it_does_not_wait_for_a_callback() {
     with_deadline(|| {
         let (tell, told) = sync_channel(0);
         let parallel = Parallel::new(1);
-        let begun = channel();
+        let (begun, registered) = (channel(), channel::<()>());
+        // A callback is called where it is registered if the task is through by then.
+        let waits = |registered: Receiver<()>| registered.recv().map_or(0, |()| 1);
         parallel
-            .submit(delayed(|i: u32| i, 1))
+            .submit(delayed(waits, registered.1))
             .on_finished(move |outcome| {
                 begun.0.send(()).unwrap();
                 tell.send(outcome).unwrap();
             });
+        registered.0.send(()).unwrap();
         begun.1.recv().unwrap();
         drop(parallel);
         assert_eq!(told.recv().unwrap().unwrap(), 1);
