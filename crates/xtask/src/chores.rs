@@ -17,8 +17,11 @@ pub(crate) fn test() -> Result<Vec<Step>, String> {
     steps.extend([
         Step::cargo("format", "fmt --all --check"),
         // Its own workspace, which takes long to build: what the library depends on must be in its lock file, too.
-        Step::cargo("lock file of the fuzz targets", "update --workspace --locked --manifest-path fuzz/Cargo.toml")
-            .if_failed("without `--locked` this command brings it up to date"),
+        Step::cargo(
+            "lock file of the fuzz targets",
+            "update --workspace --locked --manifest-path fuzz/Cargo.toml",
+        )
+        .if_failed("without `--locked` this command brings it up to date"),
         // The steps with `explicit-init` do without the other features.
         Step::cargo(
             "clippy",

@@ -80,7 +80,7 @@ impl<B> Parallel<B> {
                     }
                 }
                 Err(error) => {
-                    panics::discard(vec![task]);
+                    let _ = panics::catch(|| drop(task));
                     Some(Err(not_run(error)))
                 }
             };

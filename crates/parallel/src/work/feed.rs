@@ -148,14 +148,14 @@ impl<T> Feed<T> {
         let first = state.first;
         state.first += n;
         if n < there {
-            let tasks = take_first(&mut state.ready, n);
+            let tasks = state.ready.drain(..n).collect();
             self.tell(state);
             return Batch { first, tasks };
         }
-        let mut all = std::mem::take(&mut state.ready);
+        let tasks = std::mem::take(&mut state.ready);
         state.rota.takes_all(me, run_time);
         self.tell(state);
-        let tasks = take_first(&mut all, n);
+        let tasks = tasks.into();
         Batch { first, tasks }
     }
 
@@ -206,12 +206,11 @@ impl<T: Send> Fed<T> for Feed<T> {
     fn clear(&self) {
         self.end(Ended::Unwanted);
         let mut state = lock(&self.state);
-        let mut ready = std::mem::take(&mut state.ready);
-        let there = ready.len();
-        state.first += there;
+        let ready = std::mem::take(&mut state.ready);
+        state.first += ready.len();
         let mut returned = std::mem::take(&mut state.returned);
         drop(state);
-        panics::discard(take_first(&mut ready, there));
+        panics::discard(ready.into());
         while let Some((_, tasks)) = returned.pop() {
             panics::discard(tasks);
         }
@@ -323,17 +322,6 @@ impl<T> State<T> {
         let (there, sizing) = (self.ready.len(), sizing.lock());
         there < sizing.next(None) && sizing.run_time(there) < FEW
     }
-}
-
-/// One by one: the compiler makes ten times as much of `drain`, and of a deque that becomes a vector.
-fn take_first<T>(ready: &mut VecDeque<T>, n: usize) -> Vec<T> {
-    let mut tasks = Vec::with_capacity(n);
-    while tasks.len() < n
-        && let Some(task) = ready.pop_front()
-    {
-        tasks.push(task);
-    }
-    tasks
 }
 
 #[cfg(test)]

@@ -222,6 +222,7 @@ where
     }
 }
 
+/// The same for who may have something, in a function that does not depend on the task.
 fn session_with(
     more: Option<&More>,
     process: &Process,
