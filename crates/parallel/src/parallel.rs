@@ -5,6 +5,7 @@ mod asynchronous;
 mod drivers;
 mod handle;
 mod inside;
+mod open;
 mod queue;
 mod stream;
 mod submit;

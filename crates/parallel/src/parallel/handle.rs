@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::inside;
+use super::open::Ticket;
 use super::queue::Queue;
 use super::submit::{Aside, Place};
 use crate::cancel::CancelToken;
@@ -283,11 +284,18 @@ impl<R> State<R> {
 }
 
 /// That there will be an outcome: if the task is dropped without one, it was cancelled.
-pub(super) struct Promise<R>(Option<Arc<Shared<R>>>);
+pub(super) struct Promise<R>(Option<(Arc<Shared<R>>, Ticket)>);
 
 impl<R> Promise<R> {
-    pub(super) fn new(shared: Arc<Shared<R>>) -> Self {
-        Self(Some(shared))
+    pub(super) fn new(shared: Arc<Shared<R>>, ticket: Ticket) -> Self {
+        Self(Some((shared, ticket)))
+    }
+
+    /// The task is begun with, on the thread that tells its outcome then.
+    pub(super) fn begin(&mut self) {
+        if let Some((_, ticket)) = &mut self.0 {
+            ticket.begin();
+        }
     }
 
     /// Tells the outcome, and gives what is left to do, and is the user's.
@@ -295,18 +303,23 @@ impl<R> Promise<R> {
     where
         R: Send + 'static,
     {
-        let (outcome, shared) = (outcome?, self.0.take()?);
-        match shared.set(outcome) {
-            Some((callback, outcome)) => Some(Box::new(|| call_back(callback, outcome))),
+        let (outcome, (shared, ticket)) = (outcome?, self.0.take()?);
+        let aside: Box<dyn FnOnce() + Send> = match shared.set(outcome) {
+            Some((callback, outcome)) => Box::new(|| call_back(callback, outcome)),
             // Nobody has the handle any more.
-            None => Arc::into_inner(shared).map(|unwanted| Box::new(|| drop(unwanted)) as Aside),
-        }
+            None => {
+                let unwanted = Arc::into_inner(shared)?;
+                Box::new(|| drop(unwanted))
+            }
+        };
+        Some((ticket, aside))
     }
 }
 
 impl<R> Drop for Promise<R> {
     fn drop(&mut self) {
-        if let Some(shared) = self.0.take() {
+        if let Some((shared, mut ticket)) = self.0.take() {
+            ticket.begin();
             let outcome = Err(TaskError::new(0, 0, Failure::Cancelled));
             if let Some((callback, outcome)) = shared.set(outcome) {
                 call_back(callback, outcome);

@@ -17,6 +17,7 @@ use std::thread::{self, JoinHandle};
 use parking_lot::{Condvar, Mutex};
 
 use super::drivers::spawn;
+use super::open::Open;
 use super::stream::no_thread;
 use super::submit::{Place, Telling, tell};
 use crate::panics;
@@ -25,6 +26,7 @@ use crate::panics;
 #[derive(Default)]
 pub(super) struct Submissions {
     pub(super) queue: Arc<Queue>,
+    pub(super) open: Arc<Open>,
 }
 
 #[derive(Default)]
@@ -173,7 +175,7 @@ impl Queue {
 
     /// Tells an outcome, and does what is left then, which is the user's and no task, and may take any time.
     fn conclude(self: &Arc<Self>, telling: Option<Telling>) {
-        let Some(aside) = telling.and_then(tell) else {
+        let Some((ticket, aside)) = telling.and_then(tell) else {
             return;
         };
         let this = self.threads.lock().take_this();
@@ -189,6 +191,7 @@ impl Queue {
         }
         let _ = panics::catch(aside);
         self.threads.lock().working.extend(this);
+        drop(ticket);
     }
 
     /// Runs a task here that this thread waits for, if it is the first in line: most are through before another

@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 
 use super::Parallel;
 use super::handle::{Handle, Promise, Shared};
+use super::open::{Ticket, WaitsForItself};
 use super::stream::driven;
 use crate::backend::Backend;
 use crate::cancel::CancelToken;
@@ -40,8 +41,9 @@ impl<B> Parallel<B> {
     {
         let cancel = CancelToken::new();
         let (shared, place) = (Arc::new(Shared::default()), Arc::new(Place::default()));
+        let mut promise = Promise::new(Arc::clone(&shared), self.submissions.open.ticket());
         let handle = Handle {
-            shared: Arc::clone(&shared),
+            shared,
             cancel: cancel.clone(),
             place: Arc::clone(&place),
             queue: Arc::clone(&self.submissions.queue),
@@ -49,7 +51,7 @@ impl<B> Parallel<B> {
         let mut plan = match self.plan::<T>(OnFailure::GoOn) {
             Ok(plan) => plan,
             Err(error) => {
-                Promise::new(shared).keep(Some(Err(not_run(&error))));
+                promise.keep(Some(Err(not_run(&error))));
                 return handle;
             }
         };
@@ -65,8 +67,9 @@ impl<B> Parallel<B> {
         });
         let watches: Vec<_> = watches.collect();
         let caller = tracing::Span::current();
-        let (promise, backend) = (Promise::new(shared), Arc::clone(&self.backend));
+        let backend = Arc::clone(&self.backend);
         let job = move |worker: Result<usize, &BackendError>| {
+            promise.begin();
             let outcome = match worker {
                 Ok(worker) => {
                     plan.worker = Some(worker);
@@ -90,6 +93,40 @@ impl<B> Parallel<B> {
         self.submissions.add(place, lanes);
         handle
     }
+
+    /// Waits until all that was submitted is over, what [`on_finished`](Handle::on_finished) calls included, and has the
+    /// workers go: `close` and `join` of `multiprocessing.Pool`, `shutdown` of `concurrent.futures`.
+    ///
+    /// A `Parallel` that is dropped waits for nothing that was submitted. Streams are not waited for either way.
+    ///
+    /// # Panics
+    /// In a task that was submitted to this very `Parallel`, or in what is called with its outcome: it would wait for
+    /// itself.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// use parallel::{Parallel, delayed};
+    ///
+    /// let parallel = Parallel::new(2);
+    /// let sum = Arc::new(AtomicU32::new(0));
+    /// for i in 0..10 {
+    ///     let sum = Arc::clone(&sum);
+    ///     parallel.submit(delayed(|i: u32| i * i, i)).on_finished(move |outcome| {
+    ///         sum.fetch_add(outcome.unwrap(), Ordering::Relaxed);
+    ///     });
+    /// }
+    /// parallel.join();
+    /// assert_eq!(sum.load(Ordering::Relaxed), 285);
+    /// ```
+    pub fn join(self) {
+        if let Err(WaitsForItself) = self.submissions.open.wait() {
+            panic!(
+                "`Parallel::join` was called by what was submitted to the same `Parallel`, and would wait for itself: \
+                 call it elsewhere, or drop the `Parallel`"
+            );
+        }
+    }
 }
 
 fn not_run(error: &impl std::error::Error) -> TaskError {
@@ -101,8 +138,9 @@ fn not_run(error: &impl std::error::Error) -> TaskError {
 /// run it.
 type Job = Box<dyn FnOnce(Result<usize, &BackendError>) -> Telling + Send>;
 pub(super) type Telling = Box<dyn FnOnce() -> Option<Aside> + Send>;
-/// What is left to do then, and is the user's: to call who waits for the outcome, or to drop what nobody wants.
-pub(super) type Aside = Box<dyn FnOnce() + Send>;
+/// What is left to do then, and is the user's: to call who waits for the outcome, or to drop what nobody wants. Then it is
+/// over.
+pub(super) type Aside = (Ticket, Box<dyn FnOnce() + Send>);
 
 /// Where a task waits until someone runs it. Whoever takes it and does not run it cancels it.
 #[derive(Default)]

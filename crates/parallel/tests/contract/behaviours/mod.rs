@@ -10,6 +10,7 @@ mod shared;
 mod sharing;
 mod streams;
 mod submits;
+mod try_runs;
 mod values;
 
 use parallel::Parallel;

@@ -1,4 +1,4 @@
-//! Single tasks and their handles; tasks that return a `Result`.
+//! Single tasks and their handles.
 
 use std::path::PathBuf;
 use std::pin::pin;
@@ -9,7 +9,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use parallel::{
-    CancelToken, Error, Failure, Handle, Outcome, TryError, delayed, wait_first, wait_first_timeout,
+    CancelToken, Error, Failure, Handle, Outcome, delayed, wait_first, wait_first_timeout,
 };
 
 use super::parallel;
@@ -248,100 +248,57 @@ fn a_submission_to_no_jobs_is_told() {
     assert!(error.to_string().contains("n_jobs is 0"), "{error}");
 }
 
-fn parse(text: String) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("{text} is no number"))
-}
-
 #[test]
-fn try_run_gives_the_values() {
-    let tasks = (0..200).map(|i: u32| delayed(parse, i.to_string()));
-    let numbers = with_deadline(|| parallel(3).try_run(tasks)).unwrap();
-    assert!(numbers.into_iter().eq(0..200));
-}
-
-#[test]
-fn try_run_stops_at_an_error_and_gives_it_back() {
-    for batch_size in [1, 7, 64] {
-        let text = |i: u32| {
-            if i == 100 {
-                "salt".to_owned()
-            } else {
-                i.to_string()
-            }
+fn joining_waits_for_all_that_was_submitted_and_its_callbacks() {
+    with_deadline(|| {
+        let (parallel, signal) = (parallel(2), Signal::new());
+        let (told, outcomes) = channel();
+        let tell = || {
+            let told = told.clone();
+            move |outcome: Outcome<u64>| told.send(outcome.ok()).unwrap()
         };
-        let tasks = (0..).map(|i| delayed(parse, text(i)));
-        let error =
-            with_deadline(|| parallel(3).batch_size(batch_size).try_run(tasks)).unwrap_err();
-        assert_eq!(
-            (error.index(), error.error().unwrap().as_str()),
-            (Some(100), "salt is no number")
-        );
-        assert_eq!(
-            error.to_string(),
-            "task 100 returned an error: salt is no number"
-        );
-        assert!(
-            error
-                .done()
-                .iter()
-                .all(|(index, value)| *index == *value as usize)
-        );
-        assert!(error.done().is_sorted_by_key(|(index, _)| *index));
-        // Each of three lanes may be at a batch and have another one.
-        assert!(
-            error.into_done().len() >= 100usize.saturating_sub(3 * 2 * batch_size),
-            "what came before is kept"
-        );
-    }
-}
-
-#[test]
-fn try_run_tells_what_else_goes_wrong() {
-    fn panics(i: u32) -> Result<u32, String> {
-        assert_ne!(i, 5, "burnt");
-        Ok(i)
-    }
-    let error = parallel(2)
-        .try_run((0..).map(|i| delayed(panics, i)))
-        .unwrap_err();
-    assert!(matches!(
-        error,
-        TryError::Failed {
-            error: Error::Task(_),
-            ..
-        }
-    ));
-    assert_eq!(error.index(), Some(5));
-    let none = parallel(0).try_run((0..3).map(|i| delayed(panics, i)));
-    assert!(matches!(
-        none,
-        Err(TryError::Failed {
-            error: Error::NoJobs,
-            ..
-        })
-    ));
-}
-
-#[test]
-fn try_run_tells_the_lowest_of_what_it_saw() {
-    fn both(i: u32) -> Result<u32, String> {
-        assert_ne!(i, 0, "burnt");
-        Err("salt".to_owned())
-    }
-    for _ in 0..20 {
-        let error = with_deadline(|| {
-            parallel(2)
-                .batch_size(1)
-                .try_run((0..2).map(|i| delayed(both, i)))
+        let (go_on, gone_on) = channel::<()>();
+        let (slow, path) = (tell(), signal.path());
+        let held = parallel.submit(delayed(wait, path.clone()));
+        held.on_finished(move |outcome| {
+            gone_on.recv().unwrap();
+            slow(outcome);
         });
-        let error = error.unwrap_err();
-        // The other one may not have been seen.
-        match error.index() {
-            Some(0) => assert!(error.error().is_none()),
-            index => assert_eq!(
-                (index, error.error().map(String::as_str)),
-                (Some(1), Some("salt"))
-            ),
+        for i in 0..20 {
+            parallel.submit(delayed(square, i)).on_finished(tell());
         }
-    }
+        parallel
+            .submit(delayed(|i: u64| 1 / i, 0))
+            .on_finished(tell());
+        parallel
+            .submit(delayed(square, 3))
+            .on_finished(|_| panic!("the callback does"));
+        let never = parallel.submit(delayed(wait, path.clone()));
+        never.cancel();
+        never.on_finished(tell());
+        drop(parallel.submit(delayed(wait, path)));
+        let other = thread::spawn(move || {
+            signal.give();
+            go_on.send(()).unwrap();
+            signal
+        });
+        parallel.join();
+        let mut outcomes: Vec<_> = outcomes.try_iter().collect();
+        outcomes.sort();
+        let mut all: Vec<_> = (0..20).map(|i| Some(square(i))).collect();
+        all.extend([None, None, Some(7)]);
+        all.sort();
+        assert_eq!(outcomes, all);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn joining_what_nothing_was_submitted_to_returns() {
+    with_deadline(|| {
+        parallel(2).join();
+        let parallel = parallel(2);
+        assert_eq!(parallel.map(square, 0..3).unwrap(), [0, 1, 4]);
+        parallel.join();
+    });
 }

@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, channel, sync_channel};
-use std::sync::{Arc, Barrier, LazyLock};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::{Arc, Barrier, LazyLock, Mutex};
 use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
@@ -77,6 +78,60 @@ fn who_drops_it_does_not_wait_for_a_callback() {
         begun.1.recv().unwrap();
         drop(parallel);
         assert_eq!(told.recv().unwrap().unwrap(), 1);
+    });
+}
+
+#[test]
+fn who_is_joined_cannot_join() {
+    with_deadline(|| {
+        let (parallel, told) = (Arc::new(Mutex::new(None)), channel());
+        let join = |told: Sender<String>| {
+            let parallel = Arc::clone(&parallel);
+            move || {
+                let parallel: Parallel = parallel.lock().unwrap().take().unwrap();
+                let joined = catch_unwind(AssertUnwindSafe(|| parallel.join()));
+                let message = *joined.unwrap_err().downcast::<&str>().unwrap();
+                told.send(message.to_owned()).unwrap();
+            }
+        };
+        let (as_task, as_callback) = (join(told.0.clone()), join(told.0.clone()));
+        let (own, (begin, begun)) = (Parallel::new(2), channel::<()>());
+        let task = move |()| {
+            begun.recv().unwrap();
+            as_task();
+        };
+        let handle = own.submit(delayed(task, ()));
+        *parallel.lock().unwrap() = Some(own);
+        begin.send(()).unwrap();
+        handle.join().unwrap();
+        let (own, (begin, begun)) = (Parallel::new(2), channel::<()>());
+        let handle = own.submit(delayed(move |()| begun.recv().unwrap(), ()));
+        handle.on_finished(move |_| as_callback());
+        *parallel.lock().unwrap() = Some(own);
+        begin.send(()).unwrap();
+        for message in told.1.iter().take(2) {
+            assert!(message.contains("would wait for itself"), "{message}");
+        }
+    });
+}
+
+#[test]
+fn another_one_may_be_joined_inside_of_a_task() {
+    with_deadline(|| {
+        let outer = Parallel::new(1);
+        let task = |i: u32| {
+            let (inner, told) = (Parallel::new(1), channel());
+            for j in 0..i {
+                let tell = told.0.clone();
+                let inner = inner.submit(delayed(|j: u32| j, j));
+                inner.on_finished(move |outcome| tell.send(outcome.unwrap()).unwrap());
+            }
+            inner.join();
+            told.1.try_iter().sum::<u32>()
+        };
+        assert_eq!(outer.submit(delayed(task, 5)).join().unwrap(), 10);
+        assert_eq!(outer.map(task, 3..5).unwrap(), [3, 6]);
+        outer.join();
     });
 }
 
