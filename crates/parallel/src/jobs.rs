@@ -101,7 +101,12 @@ fn relative_to(n: isize, cpus: usize) -> usize {
 /// ```
 #[must_use]
 pub fn cpu_share() -> usize {
-    (cpu_count() / context::shares()).max(1)
+    share_among(context::shares())
+}
+
+/// Each share, if there are so many.
+pub(crate) fn share_among(shares: usize) -> usize {
+    (cpu_count() / shares.max(1)).max(1)
 }
 
 /// The CPUs that this process may use: those it may be scheduled on, no more than its cgroups allow

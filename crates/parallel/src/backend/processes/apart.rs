@@ -10,39 +10,21 @@
 //! What was sent is revoked by a new generation, as at the end of a call: the worker throws away what it finds of
 //! the old one. What runs is none the wiser, and is answered under the generation that it was sent in.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
-use rustix::event::EventfdFlags;
-use rustix::io::{read, write};
-
+use super::Crew;
 use super::lane::Lane;
-use super::{Crew, event_counter};
 use crate::delayed::{Portable, Task};
 use crate::error::BackendError;
 use crate::wire::frame::Kind;
-use crate::work::{Batch, Bell, Work};
-
-/// What interrupts lanes that wait for their workers: a counter of events, which never makes anybody wait.
-struct Interrupt(Arc<OwnedFd>);
-
-impl Bell for Interrupt {
-    fn ring(&self) {
-        let _ = write(&*self.0, &1u64.to_ne_bytes());
-    }
-
-    fn quiet(&self) {
-        let _ = read(&*self.0, &mut [0; 8]);
-    }
-}
+use crate::work::{Batch, Work};
 
 impl Crew<'_> {
     /// Has lanes that wait for their workers be interrupted when another one has nothing left.
     pub(super) fn take_apart<T: Task>(&mut self, work: &Work<'_, T>) -> Result<(), BackendError> {
-        let interrupt = event_counter(EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let interrupt = self.interrupt.insert(Arc::new(interrupt));
-        work.set_bell(Interrupt(Arc::clone(interrupt)));
+        let interrupt = self.processes.counters.signal()?;
+        work.set_bell(self.interrupt.insert(interrupt).ringer());
         Ok(())
     }
 

@@ -50,8 +50,6 @@ pub(super) struct Contract {
     pub(super) timed: bool,
     pub(super) memory_limit: Option<u64>,
     pub(super) setup: Setup,
-    /// The CPUs in its own share.
-    cpus: usize,
 }
 
 impl Processes {
@@ -168,7 +166,6 @@ impl Contract {
             timed: processes.limits.timeout.is_some(),
             memory_limit: processes.limits.memory.map(|bytes| bytes as u64),
             setup: processes.setup.clone(),
-            cpus: (jobs::cpu_share() / lanes).max(1),
         }
     }
 
@@ -204,7 +201,10 @@ impl Contract {
     pub(super) fn equip(&self, command: &mut Command, worker: usize) {
         command.env("PARALLEL_INDEX", worker.to_string());
         let asked = self.setup.threads;
-        let threads = asked.unwrap_or(self.cpus).to_string();
+        let shares = usize::try_from(self.inherited.shares()).unwrap_or(usize::MAX);
+        let threads = asked
+            .unwrap_or_else(|| jobs::share_among(shares))
+            .to_string();
         for variable in THREAD_COUNTS {
             if asked.is_some() || std::env::var_os(variable).is_none() {
                 command.env(variable, &threads);

@@ -29,6 +29,7 @@
 //! | [`output`], [`lines`] | what it prints |
 //! | [`spans`] | what its tasks tell `tracing` |
 //! | [`idle`] | workers between calls |
+//! | [`signals`] | what wakes the lanes of a call |
 //! | [`busy`] | how busy those of a call are |
 //! | [`oom`] | whether the kernel killed one for want of memory |
 //! | [`courier`], [`shelf`], [`packet`] | memory of `Shared` arrays, on its way: the parent's side, the worker's, what is sent |
@@ -63,6 +64,7 @@ mod reply;
 mod revoked;
 mod ring;
 mod shelf;
+mod signals;
 mod spans;
 mod start;
 mod supervision;
@@ -73,12 +75,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
 use self::busy::Busy;
@@ -90,11 +90,12 @@ use self::lane::Lane;
 use self::limits::Limits;
 pub use self::output::Output;
 use self::process::{EXECUTABLE, Process};
+use self::signals::{Counters, Signal};
 use super::{Backend, CpuTime, run_lanes};
 use crate::delayed::Portable;
 use crate::error::BackendError;
 use crate::pool::Pool;
-use crate::work::Work;
+use crate::work::{Bell, Work};
 
 #[cfg(all(any(test, fuzzing), not(loom)))]
 pub(crate) use self::ring::fuzz::hostile_ring;
@@ -133,6 +134,7 @@ pub struct Processes {
     /// Of the lanes, one for each worker.
     threads: Pool,
     idle: Idle,
+    counters: Counters,
     limits: Limits,
     setup: Setup,
     /// The process that made the first call, whose children the workers are.
@@ -166,11 +168,8 @@ where
         }
         let mut crew = Crew::new(self, lanes, work.workers(lanes))?;
         crew.contract.known_as(work.known_as());
-        let stop = Arc::clone(&crew.stop);
-        work.on_stop(move || {
-            // An event counter that is written to once has room for it.
-            let _ = rustix::io::write(&*stop, &1u64.to_ne_bytes());
-        });
+        let stop = crew.stop.ringer();
+        work.on_stop(move || stop.ring());
         let mut lanes = work.lanes_needed(lanes);
         if lanes > 1 && work.shares() {
             crew.take_apart(work)?;
@@ -220,10 +219,10 @@ struct Crew<'p> {
     numbers: Mutex<BTreeSet<usize>>,
     /// If there are more lanes than begin at once.
     busy: Option<Arc<Busy>>,
-    /// Readable as soon as nothing more shall start.
-    stop: Arc<OwnedFd>,
-    /// Readable while lanes that have many tasks are wanted to give some; if there are others.
-    interrupt: Option<Arc<OwnedFd>>,
+    /// Rings as soon as nothing more shall start.
+    stop: Signal<'p>,
+    /// Rings while lanes that have many tasks are wanted to give some; if there are others.
+    interrupt: Option<Signal<'p>>,
 }
 
 impl<'p> Crew<'p> {
@@ -232,7 +231,7 @@ impl<'p> Crew<'p> {
         lanes: usize,
         numbers: Range<usize>,
     ) -> Result<Self, BackendError> {
-        let stop = Arc::new(event_counter(EventfdFlags::CLOEXEC)?);
+        let stop = processes.counters.signal()?;
         Ok(Self {
             processes,
             lanes,
@@ -298,10 +297,6 @@ impl<'p> Crew<'p> {
     fn limits(&self) -> Limits {
         self.processes.limits
     }
-}
-
-fn event_counter(flags: EventfdFlags) -> Result<OwnedFd, BackendError> {
-    eventfd(0, flags).map_err(|error| cannot_start(&error.into()))
 }
 
 fn cannot_start(error: &io::Error) -> BackendError {
