@@ -3,6 +3,7 @@
 #[cfg(feature = "stream")]
 mod asynchronous;
 mod drivers;
+mod habit;
 mod handle;
 mod inside;
 mod open;

@@ -127,6 +127,8 @@ impl<R> Handle<R> {
             call_back(f, outcome);
         } else {
             state.callback = Some(Box::new(f));
+            drop(state);
+            self.queue.hurry();
         }
     }
 

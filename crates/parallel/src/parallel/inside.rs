@@ -47,8 +47,11 @@ pub(super) fn help(queue: &Arc<Queue>, place: &Arc<Place>) {
 
 /// For who does not wait for its end.
 pub(super) fn rush(queue: &Arc<Queue>, place: &Arc<Place>) {
-    if !context::in_task() || !place.is_full() {
+    if !place.is_full() {
         return;
+    }
+    if !context::in_task() {
+        return queue.hurry();
     }
     let task = current().map(|task| task.identity());
     let line = LINE.with_borrow_mut(|last| match last {

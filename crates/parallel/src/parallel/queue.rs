@@ -14,9 +14,10 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::drivers::spawn;
+use super::habit::{ALARM, Habit};
 use super::open::Open;
 use super::stream::no_thread;
 use super::submit::{Place, Telling, tell};
@@ -48,6 +49,7 @@ struct State {
     hired: usize,
     /// Of the others, those that run nothing.
     idle: Vec<usize>,
+    habit: Habit,
     closing: bool,
 }
 
@@ -103,8 +105,12 @@ impl Submissions {
         let mut state = self.queue.state.lock();
         state.waiting.push_back(place);
         state.jobs = jobs;
-        let short = state.is_short();
+        let (short, waiting) = (state.is_short(), state.waiting.len());
+        let wake = state.habit.submitted(waiting);
         drop(state);
+        if !wake {
+            return;
+        }
         self.queue.news.notify_one();
         if short && let Err(error) = self.queue.staff(jobs) {
             if !self.queue.threads.lock().working.is_empty() {
@@ -145,9 +151,7 @@ impl Queue {
             } else if state.closing && state.waiting.is_empty() {
                 break;
             } else {
-                state.asleep += 1;
-                self.news.wait(&mut state);
-                state.asleep -= 1;
+                self.sleep(&mut state);
             }
         }
         drop(state);
@@ -157,6 +161,26 @@ impl Queue {
         let this = threads.take_this();
         threads.ended.extend(this);
         self.left.notify_all();
+    }
+
+    /// Until there may be something to do.
+    fn sleep(&self, state: &mut MutexGuard<'_, State>) {
+        state.asleep += 1;
+        if state.habit.fall_asleep() {
+            let late = self.news.wait_for(state, ALARM).timed_out();
+            let waits = !state.waiting.is_empty();
+            state.habit.wake_up(late, waits);
+        } else {
+            self.news.wait(state);
+        }
+        state.asleep -= 1;
+    }
+
+    /// For who waits for a task, and will not run it.
+    pub(super) fn hurry(&self) {
+        if self.state.lock().habit.broken() {
+            self.news.notify_one();
+        }
     }
 
     /// Runs the task of this place, if nobody has begun with it, as the worker of this number, which is free again then.
@@ -200,10 +224,9 @@ impl Queue {
     pub(super) fn help(self: &Arc<Self>, place: &Arc<Place>) {
         let mut state = self.state.lock();
         let first = state.waiting.front();
-        let next = match first.is_some_and(|first| Arc::ptr_eq(first, place)) {
-            true => state.next(),
-            false => None,
-        };
+        let first = first.is_some_and(|first| Arc::ptr_eq(first, place));
+        state.habit.joined(first);
+        let next = first.then(|| state.next()).flatten();
         drop(state);
         if let Some((place, worker)) = next {
             self.run(&place, worker);

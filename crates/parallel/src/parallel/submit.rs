@@ -120,6 +120,7 @@ impl<B> Parallel<B> {
     /// assert_eq!(sum.load(Ordering::Relaxed), 285);
     /// ```
     pub fn join(self) {
+        self.submissions.queue.hurry();
         if let Err(WaitsForItself) = self.submissions.open.wait() {
             panic!(
                 "`Parallel::join` was called by what was submitted to the same `Parallel`, and would wait for itself: \

@@ -60,6 +60,45 @@ fn who_waits_for_a_time_may_wait_again() {
     });
 }
 
+/// For those nobody wakes another thread.
+#[test]
+fn what_is_not_joined_begins_also_after_many_that_were_joined_at_once() {
+    with_deadline(|| {
+        let parallel = parallel(2);
+        let wait_otherwise: [fn(Handle<u64>) -> u64; 5] = [
+            |handle| {
+                until(|| handle.is_finished());
+                handle.join().unwrap()
+            },
+            |handle| handle.join_timeout(Duration::MAX).unwrap(),
+            |mut handle| {
+                let mut context = Context::from_waker(Waker::noop());
+                if let Poll::Ready(outcome) = pin!(&mut handle).poll(&mut context) {
+                    return outcome.unwrap();
+                }
+                until(|| handle.is_finished());
+                handle.join().unwrap()
+            },
+            |handle| {
+                assert_eq!(wait_first([&handle]), Some(0));
+                handle.join().unwrap()
+            },
+            |handle| {
+                let (send, outcome) = channel();
+                handle.on_finished(move |outcome| send.send(outcome).unwrap());
+                outcome.recv().unwrap().unwrap()
+            },
+        ];
+        for wait in wait_otherwise {
+            for i in 0..20 {
+                let outcome = parallel.submit(delayed(square, i)).join();
+                assert_eq!(outcome.unwrap(), square(i));
+            }
+            assert_eq!(wait(parallel.submit(delayed(square, 3))), 9);
+        }
+    });
+}
+
 #[test]
 fn no_more_run_than_there_are_jobs_and_what_waits_can_be_cancelled() {
     with_deadline(|| {

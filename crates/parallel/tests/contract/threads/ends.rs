@@ -327,3 +327,19 @@ fn a_batch_may_be_as_large_as_can_be() {
     let error = last.as_ref().unwrap_err();
     assert!(error.to_string().contains("the input broke"), "{error}");
 }
+
+/// So quickly that, of the threads that were woken for them, one finds nothing to do, and learns that this is the habit.
+#[test]
+fn a_task_that_nobody_joins_begins_after_thousands_that_were_joined_at_once() {
+    with_deadline(|| {
+        let parallel = Parallel::new(2);
+        for _ in 0..4 {
+            for i in 0..2000 {
+                assert_eq!(parallel.submit(delayed(|i| i, i)).join().unwrap(), i);
+            }
+            let (begun, begins) = channel();
+            drop(parallel.submit(delayed(move |()| begun.send(()).unwrap(), ())));
+            begins.recv().unwrap();
+        }
+    });
+}
