@@ -48,7 +48,7 @@ pub(in crate::backend) fn check() -> Result<(), BackendError> {
     // The linker keeps the constructor because it is mentioned here.
     std::hint::black_box(&constructor::BEFORE_MAIN);
     let standing = STANDING.load(Ordering::Relaxed);
-    let refusal = if own_mark().is_none() {
+    let refusal = if place().is_none() {
         "worker processes cannot be started from within a shared library: a worker is this executable \
          started again, and it would run its `main`. Compile the crate into the program"
     } else if standing == READY {
@@ -78,8 +78,12 @@ pub(in crate::backend) fn check() -> Result<(), BackendError> {
 /// What the mark of this copy's workers says, which no other copy in this executable has; `None` in a shared
 /// library.
 pub(super) fn own_mark() -> Option<String> {
-    let place = Image::of_this_process().place_of(check as *const () as usize)?;
-    Some(format!("{place:x}"))
+    place().map(|place| format!("{place:x}"))
+}
+
+/// Where this copy is in the executable.
+fn place() -> Option<u64> {
+    Image::of_this_process().place_of(check as *const () as usize)
 }
 
 fn is_privileged() -> bool {
