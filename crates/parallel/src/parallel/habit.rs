@@ -15,8 +15,8 @@ use std::time::Duration;
 /// So often in a row it takes to be one.
 const HABIT: u8 = 4;
 
-/// So late at most, and once, begins what is submitted and not joined when that had been the habit. To wake up costs a
-/// hundredth of it.
+/// So late at most, and once, begins what is submitted and not joined when that had been the habit. Long beside what it
+/// costs to wake up, which is some microseconds.
 pub(super) const ALARM: Duration = Duration::from_millis(1);
 
 /// What is known of who submits.
