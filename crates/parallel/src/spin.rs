@@ -51,8 +51,13 @@ thread_local! {
 
 /// Looks until it is `seen`, or it is time to sleep, where that has paid off for this thread; whether it was seen.
 pub(crate) fn look(seen: &mut dyn FnMut() -> bool) -> bool {
+    look_each(1, seen)
+}
+
+/// The same, but looks only each so many-th time that it could, and at the end.
+pub(crate) fn look_each(every: u32, seen: &mut dyn FnMut() -> bool) -> bool {
     let mut spin = OF_THIS_THREAD.get();
-    let Ok(seen) = spin.until(|| Ok::<_, Infallible>(seen()));
+    let Ok(seen) = spin.until_each(every, || Ok::<_, Infallible>(seen()));
     OF_THIS_THREAD.set(spin);
     seen
 }
@@ -109,12 +114,19 @@ impl Spin {
     }
 
     /// Looks until it is `ready`, or it is time to sleep; whether it is ready.
-    pub(crate) fn until<E>(
+    pub(crate) fn until<E>(&mut self, ready: impl FnMut() -> Result<bool, E>) -> Result<bool, E> {
+        self.until_each(1, ready)
+    }
+
+    /// The same, but looks only each so many-th time that it could, and at the end: what came meanwhile has been worth it,
+    /// and who takes it for a failure soon looks no more.
+    fn until_each<E>(
         &mut self,
+        every: u32,
         mut ready: impl FnMut() -> Result<bool, E>,
     ) -> Result<bool, E> {
         self.waits = self.waits.wrapping_add(1);
-        if ready()? {
+        if every == 1 && ready()? {
             return Ok(true);
         }
         if self.trust == 0 && !self.waits.is_multiple_of(PROBE) {
@@ -124,26 +136,28 @@ impl Spin {
             // There is no time: to have looked twice is as good as any other number.
             return ready();
         }
-        let start = Instant::now();
+        let (start, mut times) = (Instant::now(), 0_u32);
         loop {
+            times += 1;
             for _ in 0..16 {
                 spin_loop();
             }
-            if ready()? {
+            if times.is_multiple_of(every) && ready()? {
                 self.trust = TRUST;
                 return Ok(true);
             }
             yield_now();
             let looked = start.elapsed();
             if looked >= MOST {
+                let is_ready = ready()?;
                 // Who was away for long has been in somebody's way.
                 let in_the_way = looked >= 4 * MOST;
-                self.trust = if in_the_way {
-                    0
-                } else {
-                    self.trust.saturating_sub(1)
+                self.trust = match (in_the_way, is_ready) {
+                    (true, _) => 0,
+                    (false, true) => TRUST,
+                    (false, false) => self.trust.saturating_sub(1),
                 };
-                return ready();
+                return Ok(is_ready);
             }
         }
     }
@@ -171,6 +185,24 @@ mod tests {
         assert!(first <= usize::from(TRUST) + 1, "{first}");
         let later = (0..10 * PROBE).filter(|_| in_vain(&mut spin)).count();
         assert_eq!(later, 10);
+    }
+
+    #[test]
+    fn who_looks_seldom_looks_at_the_end_and_what_is_there_has_paid_off() {
+        let (before, never) = (2, u32::MAX);
+        let mut spin = Spin {
+            trust: before,
+            ..Spin::NEW
+        };
+        let seen = spin.until_each(never, || Ok::<_, Infallible>(true));
+        assert_eq!(seen, Ok(true));
+        // None where somebody else needed the core meanwhile.
+        assert!([TRUST, 0].contains(&spin.trust), "{spin:?}");
+
+        spin.trust = before;
+        let seen = spin.until_each(never, || Ok::<_, Infallible>(false));
+        assert_eq!(seen, Ok(false));
+        assert!(spin.trust < before, "{spin:?}");
     }
 
     #[test]

@@ -124,11 +124,8 @@ impl<T> Feed<T> {
 
     /// Looks for tasks until there are some, or it is time to sleep; whether there are.
     fn look(&self, stopping: &Stopping) -> bool {
-        let mut times = 0_u32;
-        spin::look(&mut || {
-            times += 1;
-            let looks = times.is_multiple_of(EVERY);
-            looks && (self.news.load(Ordering::Acquire) || stopping.stopped())
+        spin::look_each(EVERY, &mut || {
+            self.news.load(Ordering::Acquire) || stopping.stopped()
         })
     }
 
