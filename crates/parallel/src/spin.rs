@@ -118,14 +118,15 @@ impl Spin {
         self.until_each(1, ready)
     }
 
-    /// The same, but looks only each so many-th time that it could, and at the end: what came meanwhile has been worth it,
-    /// and who takes it for a failure soon looks no more.
+    /// The same, but looks only each so many-th time that it could, and at the end: else what came meanwhile would count as
+    /// a failure where the time is over before that.
     fn until_each<E>(
         &mut self,
         every: u32,
         mut ready: impl FnMut() -> Result<bool, E>,
     ) -> Result<bool, E> {
         self.waits = self.waits.wrapping_add(1);
+        // Who looks seldom has just been there.
         if every == 1 && ready()? {
             return Ok(true);
         }
